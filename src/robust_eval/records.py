@@ -1,0 +1,300 @@
+"""The records that flow through a run. Frozen: nothing is patched afterwards.
+
+settings -> Dataset -> recipe -> ShiftedSets -> Predictions -> scores -> RunRecord -> report
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from typing import Any, Literal, Protocol, runtime_checkable
+
+# --- what is asked -------------------------------------------------------------------------------
+
+Target = str | tuple[str, ...]
+"""A label for classification and pairs; every acceptable answer for QA and math."""
+
+
+class TaskKind(StrEnum):
+    CLASSIFICATION = "classification"
+    PAIR = "pair"
+    EXTRACTIVE_QA = "extractive-qa"
+    OPEN_QA = "open-qa"
+    MATH = "math"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A per-example figure in [0, 1]; direction is data, not an assumption."""
+
+    name: str
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    kind: TaskKind
+    fields: tuple[str, ...]  # every text field an example has, in prompt order
+    perturbable: tuple[str, ...]  # those that noise may touch
+    metrics: tuple[Metric, ...]  # the first is the one that verdicts rest on
+
+    @property
+    def has_labels(self) -> bool:
+        return self.kind in (TaskKind.CLASSIFICATION, TaskKind.PAIR)
+
+
+ACCURACY = Metric("accuracy")
+EXACT_MATCH = Metric("exact-match")
+F1 = Metric("f1")
+
+TASKS: Mapping[TaskKind, Task] = {
+    task.kind: task
+    for task in (
+        Task(TaskKind.CLASSIFICATION, ("text",), ("text",), (ACCURACY,)),
+        Task(
+            TaskKind.PAIR, ("premise", "hypothesis"), ("premise", "hypothesis"), (ACCURACY,)
+        ),
+        Task(
+            TaskKind.EXTRACTIVE_QA, ("context", "question"), ("question",), (EXACT_MATCH, F1)
+        ),
+        Task(TaskKind.OPEN_QA, ("question",), ("question",), (EXACT_MATCH, F1)),
+        Task(TaskKind.MATH, ("question",), ("question",), (EXACT_MATCH,)),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One item. `source_id` names the original it was made from: the cluster in statistics."""
+
+    id: str
+    inputs: Mapping[str, str]
+    target: Target
+    source_id: str
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    name: str
+    task: Task
+    labels: tuple[str, ...]  # sorted; empty for QA and math
+    examples: tuple[Example, ...]
+    revision: str
+    fingerprint: str  # hash of task, labels and every example's content
+    population: str = ""  # which texts these are, in words, when a rule selected them
+    notes: tuple[str, ...] = ()  # what loading changed: duplicates, bad bytes, rows left out
+
+
+# --- what is shifted -----------------------------------------------------------------------------
+
+Family = Literal["noise", "domain", "adversarial", "prompt"]
+FAMILIES: tuple[Family, ...] = ("noise", "domain", "adversarial", "prompt")
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """How much one example really changed, whatever the severity asked for."""
+
+    edit_rate: float  # Levenshtein distance over the longer text's length, in characters, [0, 1]
+    words_added: int  # white-space words after minus before
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftedSet:
+    family: Family
+    shift: str  # the family of sets that one test pools: "keyboard-typos", "imdb"
+    key: str  # unique in a run: "keyboard-typos@3", "keyboard-typos@3#1" for a second seed
+    severity: int | None
+    seed: int
+    paired: bool  # ids of `examples` are ids of the clean set
+    examples: tuple[Example, ...]
+    doses: tuple[Dose, ...] = ()  # same order as examples; empty when not paired
+    built_against: str | None = None  # the model an attack was fitted to
+    prompt_edit: str | None = None
+    population: str = ""
+    source: str = ""  # chain of perturbations with parameters, or data set and revision
+
+
+# --- what is answered ----------------------------------------------------------------------------
+
+
+class Status(StrEnum):
+    OK = "ok"
+    UNPARSED = "unparsed"
+    REFUSED = "refused"
+    TRUNCATED = "truncated"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One answer. `failed` is never scored as wrong; the other statuses are, and counted apart."""
+
+    example_id: str
+    label: str | None = None
+    text: str | None = None
+    label_logprobs: tuple[float, ...] | None = None  # summed token log-likelihoods, label order
+    scores: tuple[float, ...] | None = None  # log-softmax of the above, label order
+    raw: str | None = None
+    status: Status = Status.OK
+    input_truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the report says about a model."""
+
+    name: str
+    spec: str
+    role: Literal["model", "baseline"]
+    kind: Literal["prompted", "fine-tuned", "floor", "function", "scripted"]
+    fingerprint: str
+    deterministic: bool
+    parameters: int | None = None  # number of weights
+    details: Mapping[str, Any] = field(default_factory=dict)  # prompt, training, licence: JSON-able
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One batch: which inputs it answers, and the call that answers them in that order."""
+
+    indices: tuple[int, ...]
+    answer: Callable[[], Sequence[Prediction]]
+
+
+@runtime_checkable
+class Model(Protocol):
+    """The one seam. A model plans batches over the whole list; a caller runs, skips or stores them.
+
+    The plan depends on the list alone, so an interrupted list resumed batch by batch gives the same
+    bytes as an uninterrupted one.
+    """
+
+    @property
+    def card(self) -> ModelCard: ...
+
+    def jobs(self, examples: Sequence[Example]) -> Iterator[Job]: ...
+
+
+@runtime_checkable
+class Perturbation(Protocol):
+    """`perturb` is pure: the same text and the same stream give the same answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    def perturb(self, text: str, rng: Random) -> str: ...
+
+
+class Progress(Protocol):
+    """`with progress("fine-tuning", total) as advance: advance(1)`; silent off a terminal."""
+
+    def __call__(
+        self, what: str, total: int
+    ) -> AbstractContextManager[Callable[[int], None]]: ...
+
+
+@contextmanager
+def silent(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Progress that shows nothing: the default everywhere in the library."""
+    yield lambda steps: None
+
+
+# --- what is concluded ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval. `low` and `high` are the bounds at `level`."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    level: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One model on one shifted set."""
+
+    model: str
+    set_key: str
+    metric: str
+    paired: bool
+    clean: Estimate
+    shifted: Estimate
+    drop: Estimate  # clean minus shifted; positive is worse, whatever the metric's direction
+    drop_changed: Estimate | None  # the same on examples that the shift really changed
+    p_value: float
+    test: str
+    right_to_wrong: int | None  # flips; None when unpaired or not binary
+    wrong_to_right: int | None
+    left_out: int  # examples without an answer here or in the clean set
+    statuses: Mapping[str, int]  # of the shifted answers, by status
+    truncated_inputs: int  # inputs of the shifted set that were cut to fit
+    clean_statuses: Mapping[str, int]
+    clean_truncated_inputs: int
+
+
+Verdict = Literal["loses less", "loses more", "no supported difference", "not comparable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on one shift: drop(baseline) - drop(model) on the same ids. The headline.
+
+    `set_key` is None for the test over the whole shift (all severities and seeds, clustered by source item); those
+    form the Holm family. A row for a single set is descriptive: its `p_holm` is None.
+    """
+
+    model: str
+    baseline: str
+    shift: str
+    set_key: str | None
+    metric: str
+    paired: bool
+    difference: Estimate  # drop(baseline) - drop(model): positive means that the model loses less
+    clean_model: Estimate
+    clean_baseline: Estimate
+    clean_difference: Estimate  # model - baseline on the clean set
+    shifted_difference: Estimate  # model - baseline on the shifted set
+    drop_model: Estimate
+    drop_baseline: Estimate
+    p_value: float
+    p_holm: float | None
+    test: str
+    verdict: Verdict
+    reason: str  # why, in one sentence
+    clusters: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """Everything a report needs. `store` writes and reads it; `report` renders it."""
+
+    schema_version: int
+    settings: Mapping[str, Any]
+    dataset: Dataset  # the test split, clean
+    splits: Mapping[str, Any]  # sizes, fingerprints and what de-duplication removed
+    sets: tuple[ShiftedSet, ...]
+    models: tuple[ModelCard, ...]
+    predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]  # (model, set key; "clean")
+    scores: Mapping[tuple[str, str, str], tuple[float | None, ...]]  # (model, set key, metric)
+    gaps: tuple[Gap, ...]
+    comparisons: tuple[Comparison, ...]
+    near_ties: Mapping[str, int]  # model -> answers whose top two scores are within 1e-3
+    warnings: tuple[str, ...]
+    versions: Mapping[str, str]
+    host: Mapping[str, Any]  # times and machine: left out when records are compared
+
+
+CLEAN = "clean"
+SCHEMA_VERSION = 1
