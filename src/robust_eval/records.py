@@ -54,12 +54,8 @@ TASKS: Mapping[TaskKind, Task] = {
     task.kind: task
     for task in (
         Task(TaskKind.CLASSIFICATION, ("text",), ("text",), (ACCURACY,)),
-        Task(
-            TaskKind.PAIR, ("premise", "hypothesis"), ("premise", "hypothesis"), (ACCURACY,)
-        ),
-        Task(
-            TaskKind.EXTRACTIVE_QA, ("context", "question"), ("question",), (EXACT_MATCH, F1)
-        ),
+        Task(TaskKind.PAIR, ("premise", "hypothesis"), ("premise", "hypothesis"), (ACCURACY,)),
+        Task(TaskKind.EXTRACTIVE_QA, ("context", "question"), ("question",), (EXACT_MATCH, F1)),
         Task(TaskKind.OPEN_QA, ("question",), ("question",), (EXACT_MATCH, F1)),
         Task(TaskKind.MATH, ("question",), ("question",), (EXACT_MATCH,)),
     )
@@ -194,9 +190,7 @@ class Perturbation(Protocol):
 class Progress(Protocol):
     """`with progress("fine-tuning", total) as advance: advance(1)`; silent off a terminal."""
 
-    def __call__(
-        self, what: str, total: int
-    ) -> AbstractContextManager[Callable[[int], None]]: ...
+    def __call__(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]: ...
 
 
 @contextmanager

@@ -1,0 +1,141 @@
+"""The Python API: one call that gives frames and a report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robust_eval.errors import UsageError, did_you_mean
+from robust_eval.records import CLEAN, Progress, RunRecord, silent
+from robust_eval.run import evaluate as run_once
+from robust_eval.settings import Output, Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Names = str | Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A finished run: its record, its folder, and its tables as pandas frames."""
+
+    record: RunRecord
+    folder: Path
+
+    @property
+    def report(self) -> Path:
+        """The HTML report: one file that opens offline."""
+        return self.folder / "report.html"
+
+    @property
+    def gaps(self) -> pd.DataFrame:
+        """One row per model, shifted set and metric; estimates as `drop`, `drop_low`, `drop_high`."""
+        return _frame(self.record.gaps)
+
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        """One row per model, baseline and shift (`set_key` None), or single set."""
+        return _frame(self.record.comparisons)
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """One row per model, set and example, with its score for every metric."""
+        import pandas as pd
+
+        rows = []
+        for (model, key), predictions in self.record.predictions.items():
+            metrics = [metric.name for metric in self.record.dataset.task.metrics]
+            columns = [self.record.scores[model, key, metric] for metric in metrics]
+            for i, prediction in enumerate(predictions):
+                row = {"model": model, "set_key": key} | dataclasses.asdict(prediction)
+                rows.append(
+                    row | {m: column[i] for m, column in zip(metrics, columns, strict=True)}
+                )
+        return pd.DataFrame(rows)
+
+    @property
+    def examples(self) -> pd.DataFrame:
+        """One row per set and example: its texts, target and realised dose."""
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        sets = [(CLEAN, self.record.dataset.examples, ())]
+        for key, examples, doses in [
+            *sets,
+            *((s.key, s.examples, s.doses) for s in self.record.sets),
+        ]:
+            for i, example in enumerate(examples):
+                row = {"set_key": key, "id": example.id, "source_id": example.source_id}
+                row |= {"target": example.target, **example.inputs}
+                rows.append(row | (dataclasses.asdict(doses[i]) if doses else {}))
+        return pd.DataFrame(rows)
+
+
+def evaluate(
+    model: Names,
+    *,
+    dataset: str,
+    baseline: Names = (),
+    shift: Names = "noisy",
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    cache_dir: str | Path | None = None,
+    offline: bool = False,
+    progress: Progress = silent,
+    **settings: Any,
+) -> Evaluation:
+    """Runs models and baselines on a data set and its shifted versions, as the command line does.
+
+    Further keywords are fields of `Settings`, such as `limit`, `seed`, `shots`, `columns`,
+    `label_map` and `ood` (these three as mappings). Raises RobustEvalError subclasses.
+    """
+    known = {f.name for f in dataclasses.fields(Settings)} - {"models", "baselines", "shifts"}
+    if unknown := sorted(set(settings) - known):
+        raise UsageError(f"unknown setting {unknown[0]!r}{did_you_mean(unknown[0], known)}")
+    checked = Settings(
+        models=_names(model),
+        baselines=_names(baseline),
+        shifts=_names(shift),
+        dataset=dataset,
+        **{
+            name: tuple(value.items()) if isinstance(value, Mapping) else value
+            for name, value in settings.items()
+        },
+    )
+    output = Output(
+        folder=None if out is None else str(out),
+        overwrite=overwrite,
+        cache_dir=None if cache_dir is None else str(cache_dir),
+        offline=offline,
+    )
+    record, folder = run_once(checked, output, progress=progress)
+    return Evaluation(record, folder)
+
+
+def _names(names: Names) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _frame(records: Sequence[Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame([_flat(dataclasses.asdict(record)) for record in records])
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Estimates become three columns: the figure and its bounds."""
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict) and "low" in value:
+            flat |= {
+                name: value["value"],
+                f"{name}_low": value["low"],
+                f"{name}_high": value["high"],
+            }
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,146 @@
+"""The subcommands: list, perturb, report, doctor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from robust_eval.errors import EXIT_PASS, EXIT_USAGE, UsageError, did_you_mean
+
+KINDS = ("perturbations", "recipes", "domains", "models")
+
+
+@click.command("list")
+@click.argument("what", required=False, default=None, metavar="[WHAT]")
+def list_(what: str | None) -> int:
+    """Show what there is: perturbations, recipes, domains or models. Without WHAT, all of them."""
+    from robust_eval.cli import terminal
+
+    if what is not None and what not in KINDS:
+        raise UsageError(f"cannot list {what!r}{did_you_mean(what, KINDS)}")
+    for kind in KINDS if what is None else (what,):
+        title, header, rows = _listing(kind)
+        terminal.show_table(title, header, rows)
+        if what is None:
+            click.echo()
+    return EXIT_PASS
+
+
+def _listing(kind: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
+    if kind == "perturbations":
+        from robust_eval.recipes import describe_perturbations
+
+        header: tuple[str, ...] = (
+            "name",
+            "group",
+            "family",
+            "rates at severity 1-5",
+            "what it does",
+        )
+        return "Perturbations (--shift NAME@SEVERITY)", header, describe_perturbations()
+    if kind == "recipes":
+        from robust_eval.recipes import describe_recipes
+
+        return "Recipes (--shift NAME)", ("name", "sets", "what it holds"), describe_recipes()
+    if kind == "domains":
+        from robust_eval.data import describe_domains
+
+        header = ("data set", "out-of-domain set", "source", "paired", "licence", "paper")
+        return "Natural shifts (--shift domain, or ood:NAME)", header, describe_domains()
+    from robust_eval.models import describe_models
+
+    return "Models and baselines", ("spec", "as", "what it is"), describe_models()
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path())
+@click.argument("target", metavar="OUT", type=click.Path())
+@click.option(
+    "--shift",
+    "shifts",
+    multiple=True,
+    required=True,
+    metavar="SHIFT",
+    help="Perturbation NAME[@SEVERITY,...] or noise recipe. Repeatable.",
+)
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="FIELD",
+    help="Text column to perturb. Repeatable. [default: text]",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of every draw.")
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    help="Worker processes; the bytes are the same for any number.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--quiet", is_flag=True, help="Only errors.")  # fmt: skip
+def perturb(source: str, target: str, quiet: bool, **options: Any) -> int:
+    """Perturb a JSONL, CSV or TSV file (also .gz), line by line, with no model.
+
+    Every row of IN appears in OUT once for each shifted set, with its columns, the shift's name,
+    severity and realised dose.
+    """
+    from pathlib import Path
+
+    from robust_eval.build import perturb_file
+    from robust_eval.cli import terminal
+    from robust_eval.recipes import parse_shifts
+
+    if Path(target).exists() and not options["overwrite"]:
+        raise UsageError(f"{target} exists; give --overwrite to replace it")
+    if options["processes"] < 1:
+        raise UsageError(f"--processes must be at least 1, not {options['processes']}")
+    summary = perturb_file(
+        Path(source),
+        Path(target),
+        parse_shifts(options["shifts"], seed=options["seed"]),
+        fields=options["fields"] or ("text",),
+        seed=options["seed"],
+        processes=options["processes"],
+        progress=terminal.no_progress if quiet else terminal.progress,
+    )
+    if not quiet:
+        terminal.say(str(summary))
+    return EXIT_PASS
+
+
+@click.command()
+@click.argument("folder", metavar="FOLDER", type=click.Path())
+def report(folder: str) -> int:
+    """Render report.html and report.md again from a finished run's records. No model is called."""
+    from pathlib import Path
+
+    from robust_eval import store
+    from robust_eval.cli import terminal
+    from robust_eval.run import render
+
+    path = Path(folder)
+    if not path.is_dir():
+        raise UsageError(f"no folder {folder!r}; give the folder that a run was written to")
+    record = store.load(path)
+    render(path, record)
+    terminal.show_summary(record)
+    terminal.show_path(path / store.HTML)
+    return EXIT_PASS
+
+
+@click.command()
+@click.option("--cache-dir", metavar="FOLDER", help="Cache to check. [default: as a run would use]")
+def doctor(cache_dir: str | None) -> int:
+    """Check Python, packages, accelerators, demo models, caches, keys and disk; print each remedy."""
+    from robust_eval.cli import terminal
+    from robust_eval.doctor import diagnose
+
+    findings = diagnose(cache_dir=cache_dir)
+    terminal.show_table(
+        "robust-eval doctor",
+        ("state", "check", "found", "remedy"),
+        ((f.status, f.name, f.detail, f.remedy) for f in findings),
+    )
+    return EXIT_USAGE if any(f.status == "fail" for f in findings) else EXIT_PASS

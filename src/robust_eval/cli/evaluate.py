@@ -1,0 +1,59 @@
+"""`robust-eval --model ... --shift ...`: one run, and what the terminal says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from robust_eval.errors import EXIT_INFRASTRUCTURE, EXIT_PASS, UsageError
+
+
+def evaluate_command(options: dict[str, Any]) -> int:
+    """Runs and shows; 0, or 4 when requests failed. Raises RobustEvalError for everything else."""
+    from robust_eval.cli import terminal
+    from robust_eval.run import evaluate, failed_requests
+    from robust_eval.settings import Output, Settings, pairs
+
+    if not options["models"] and not options["dataset"]:
+        raise UsageError(
+            "nothing to do; try: robust-eval --model demo:gemma-3-270m --dataset demo:rotten-tomatoes "
+            "--shift noisy (or --help)"
+        )
+    quiet = options["quiet"]
+    output = Output(
+        folder=options["out"],
+        overwrite=options["overwrite"],
+        cache_dir=options["cache_dir"],
+        offline=options["offline"],
+    )
+    settings = Settings(
+        dataset=options["dataset"] or "",
+        shifts=options["shifts"] or ("noisy",),
+        ood=pairs("--ood", options["ood"], commas=False),
+        columns=pairs("--column", options["columns"]),
+        label_map=pairs("--label-map", options["label_map"]),
+        label_words=pairs("--label-word", options["label_words"]),
+        **{
+            name: options[name]
+            for name in (
+                "models", "baselines", "train", "task", "split", "encoding", "limit", "train_size",
+                "seed", "level", "shots", "scoring", "length_normalised", "calibrate", "template",
+                "max_new_tokens", "epochs", "learning_rate", "train_batch_size", "max_length",
+                "device", "dtype", "batch_size", "model_version",
+            )
+        },
+    )  # fmt: skip
+    record, folder = evaluate(
+        settings,
+        output,
+        progress=terminal.no_progress if quiet else terminal.progress,
+        announce=(lambda line: None) if quiet else terminal.say,
+    )
+    if not quiet:
+        terminal.show_summary(record)
+    failed = failed_requests(record)
+    if failed:
+        terminal.warn(
+            f"{failed} requests failed and are left out; the same command asks for them again"
+        )
+    terminal.show_path(folder / "report.html")
+    return EXIT_INFRASTRUCTURE if failed else EXIT_PASS

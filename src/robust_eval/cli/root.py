@@ -1,0 +1,135 @@
+"""The root command and its subcommands' table. Heavy imports happen inside the functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from robust_eval import __version__
+from robust_eval.errors import UsageError, did_you_mean
+
+EPILOG = """\b
+Examples:
+  robust-eval --model demo:gemma-3-270m --dataset demo:rotten-tomatoes --shift noisy
+  robust-eval --model hf:Qwen/Qwen3-8B --baseline roberta-base \\
+      --dataset reviews.csv --train train.csv --shift noisy --ood tweets=tweets.csv
+  robust-eval perturb reviews.jsonl noisy.jsonl --shift keyboard-typos@3
+  robust-eval list perturbations
+
+\b
+Exit codes: 0 done; 2 wrong usage, configuration or data; 4 model, server or disk failed
+(the same command resumes); 70 internal error; 130 interrupted.
+"""
+
+
+class RootCommand(click.Group):
+    """Options that evaluate, and subcommands beside them; a misspelt subcommand is named."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            raise UsageError(f"no subcommand {name!r}{did_you_mean(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+def _limit(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    if value.strip().lower() == "all":
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise click.BadParameter(f"a number or 'all', not {value!r}") from None
+
+
+DATA = "Data"
+OPTIONS = (
+    click.option("--model", "models", multiple=True, metavar="SPEC", help="Model to test: demo:gemma-3-270m, hf:ID-OR-PATH, gguf:FILE, python:MODULE:CALLABLE, scripted:KIND. Repeatable."),
+    click.option("--baseline", "baselines", multiple=True, metavar="SPEC", help="Model to compare with: an encoder id or folder (fine-tuned here), demo:minilm, bow. Repeatable. [default: demo:minilm when every model is demo:, else roberta-base]"),
+    click.option("--dataset", metavar="DATA", help="In-distribution data: demo:NAME, a file or folder, hub:ID@REV, or a name from `list domains`."),
+    click.option("--train", metavar="DATA", help="Training data of its own. [default: carved from --dataset, disjoint from the test examples]"),
+    click.option("--shift", "shifts", multiple=True, metavar="SHIFT", help="Shift to apply: a recipe (noisy, domain, all, smoke, ...), NAME[@SEVERITY,...], family:noise, ood:NAME, or a recipe file. Repeatable. [default: noisy]"),
+    click.option("--ood", multiple=True, metavar="NAME=DATA", help="Out-of-domain test data of your own under this name, for --shift domain or ood:NAME. Repeatable."),
+    click.option("--limit", default="500", show_default=True, callback=_limit, metavar="N|all", help="Test examples per set, drawn by seed and balanced over classes."),
+    click.option("--train-size", default=2000, show_default=True, metavar="N", help="Training examples for baselines."),
+    click.option("--seed", default=0, show_default=True, help="Seed of every draw."),
+    click.option("--task", metavar="TASK", help="classification, pair, extractive-qa, open-qa or math. [default: told from the columns]"),
+    click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="Where a field is, e.g. text=review."),
+    click.option("--label-map", multiple=True, metavar="RAW=LABEL", help="Label names, e.g. 0=negative,1=positive."),
+    click.option("--split", metavar="NAME", help="Split of a Hub data set or of a saved folder."),
+    click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files."),
+    click.option("--shots", default=4, show_default=True, help="Demonstrations in the prompt; 0 is zero-shot."),
+    click.option("--scoring", default="labels", show_default=True, metavar="HOW", help="labels: log-likelihood of each label; generate: generate and parse."),
+    click.option("--calibrate", is_flag=True, help="Contextual calibration of label scores."),
+    click.option("--length-normalised", is_flag=True, help="Divide a label's log-likelihood by its tokens."),
+    click.option("--template", metavar="NAME|FILE", help="Prompt template: a built-in name or a TOML file."),
+    click.option("--label-word", "label_words", multiple=True, metavar="LABEL=WORDS", help="Words that the prompt uses for a label."),
+    click.option("--max-new-tokens", default=16, show_default=True, help="Longest generated answer."),
+    click.option("--epochs", default=3, show_default=True, help="Fine-tuning epochs, at most."),
+    click.option("--learning-rate", default=5e-5, show_default=True, help="Fine-tuning learning rate."),
+    click.option("--train-batch-size", default=32, show_default=True, help="Fine-tuning batch size."),
+    click.option("--max-length", default=256, show_default=True, help="Tokens after which encoder inputs are cut (and counted)."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
+    click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16 or float16."),
+    click.option("--batch-size", type=int, metavar="N", help="Examples per model batch. [default: by length]"),
+    click.option("--level", default=0.95, show_default=True, help="Confidence level of the intervals."),
+    click.option("--model-version", metavar="TEXT", help="Version of a python: model, which lets its answers be cached across runs."),
+    click.option("--out", "out", metavar="FOLDER", help="Run folder. [default: reports/DATASET-MODEL-SHIFT-HASH]"),
+    click.option("--overwrite", is_flag=True, help="Replace a run of other settings in the folder."),
+    click.option("--cache-dir", metavar="FOLDER", help="Predictions and checkpoints. [default: $ROBUST_EVAL_CACHE or the platform's cache folder]"),
+    click.option("--offline", is_flag=True, help="Never ask a model hub."),
+    click.option("--quiet", is_flag=True, help="Only errors, and the report's path."),
+)  # fmt: skip
+
+
+def _with_options(command: Any) -> Any:
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.group(
+    cls=RootCommand,
+    invoke_without_command=True,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@_with_options
+@click.version_option(__version__, prog_name="robust-eval")
+@click.pass_context
+def robust_eval(ctx: click.Context, /, **options: Any) -> int | None:
+    """How much does a model lose when its input stops looking like the benchmark, and is it
+    really more robust than a fine-tuned baseline?
+
+    Makes shifted versions of a test set, runs models and baselines on the same inputs, and writes
+    a report with intervals.
+    """
+    if ctx.invoked_subcommand is not None:
+        given = [
+            f"--{name.replace('_', '-')}"
+            for name in options
+            if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        ]
+        if given:
+            names = {p.name: p.opts[-1] for p in ctx.command.params}
+            first = next(n for n in options if f"--{n.replace('_', '-')}" == given[0])
+            raise UsageError(
+                f"{names[first]} belongs to `robust-eval` itself and cannot stand before the subcommand "
+                f"{ctx.invoked_subcommand!r}; see robust-eval {ctx.invoked_subcommand} --help"
+            )
+        return None
+    from robust_eval.cli.evaluate import evaluate_command
+
+    return evaluate_command(options)
+
+
+def _register() -> None:
+    from robust_eval.cli.commands import doctor, list_, perturb, report
+
+    for command in (list_, perturb, report, doctor):
+        robust_eval.add_command(command)
+
+
+_register()

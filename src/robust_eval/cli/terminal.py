@@ -1,0 +1,134 @@
+"""What a terminal shows: progress on stderr, the summary on stdout; model text never controls it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+from robust_eval.cli.entry import printable
+from robust_eval.records import silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from robust_eval.records import Estimate, RunRecord
+
+no_progress = silent
+
+
+def progress(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """A bar on stderr while the block runs; nothing when stderr is not a terminal."""
+    return _bar(what, total) if sys.stderr.isatty() else silent(what, total)
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(printable(what), total=total)
+        yield lambda steps: bars.advance(bar, steps)
+
+
+def say(line: str) -> None:
+    """One line of plain text on stderr: news of the run, not its result."""
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def warn(line: str) -> None:
+    """One line on stderr that the user should not miss."""
+    say(f"warning: {line}")
+
+
+def show_path(path: Path) -> None:
+    """The last line of a run: where the report is. Alone on stdout's last line, for scripts."""
+    print(printable(str(path)), flush=True)
+
+
+def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout: aligned in a terminal, tab-separated for a pipe."""
+    safe = [[printable(str(cell)) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        print("\t".join(header))
+        for row in safe:
+            print("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in safe:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def show_summary(record: RunRecord) -> None:
+    """The conclusion, the headline rows and every model's drop, as the report states them."""
+    from robust_eval.report import summary
+
+    print(printable(summary(record).conclusion))
+    pooled = [c for c in record.comparisons if c.set_key is None]
+    if pooled:
+        show_table(
+            "Difference of drops: positive means that the model loses less than the baseline (points)",
+            ("model", "baseline", "shift", "difference", "interval", "p (Holm)", "verdict"),
+            (
+                (
+                    c.model,
+                    c.baseline,
+                    c.shift,
+                    points(c.difference.value, sign=True),
+                    interval(c.difference),
+                    "-" if c.p_holm is None else f"{c.p_holm:.3g}",
+                    c.verdict,
+                )
+                for c in pooled
+            ),
+        )
+    primary = record.dataset.task.metrics[0].name
+    show_table(
+        f"Drop per shifted set ({primary}, points)",
+        ("model", "set", "clean", "shifted", "drop", "interval"),
+        (
+            (
+                g.model,
+                g.set_key,
+                points(g.clean.value),
+                points(g.shifted.value),
+                points(g.drop.value, sign=True),
+                interval(g.drop),
+            )
+            for g in record.gaps
+            if g.metric == primary
+        ),
+    )
+    for line in record.warnings:
+        warn(line)
+
+
+def points(share: float, *, sign: bool = False) -> str:
+    """A share in percentage points with one decimal."""
+    return f"{100 * share:+.1f}" if sign else f"{100 * share:.1f}"
+
+
+def interval(estimate: Estimate) -> str:
+    """`[low, high]` in points."""
+    return f"[{points(estimate.low, sign=True)}, {points(estimate.high, sign=True)}]"

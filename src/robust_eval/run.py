@@ -1,0 +1,304 @@
+"""One pass: settings -> dataset -> shifted sets -> predictions -> scores -> run record -> report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from robust_eval import __version__, store
+from robust_eval.build import build_sets
+from robust_eval.data import Splits, load, make_splits
+from robust_eval.errors import OutputError
+from robust_eval.files import write_atomic
+from robust_eval.models import default_baseline, load_model
+from robust_eval.models.cache import PredictionCache, cache_folder
+from robust_eval.models.context import ModelContext, PromptSettings, TrainingSettings
+from robust_eval.models.predict import Request, near_ties, predict
+from robust_eval.recipes import parse_shifts
+from robust_eval.records import (
+    CLEAN,
+    SCHEMA_VERSION,
+    Dataset,
+    Model,
+    ModelCard,
+    Prediction,
+    Progress,
+    RunRecord,
+    ShiftedSet,
+    Status,
+    silent,
+)
+from robust_eval.report import render_html, render_markdown
+from robust_eval.rng import hexdigest
+from robust_eval.score import comparisons, gaps, score_all
+from robust_eval.settings import Output, Settings
+
+REPORTS = Path("reports")
+PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn", "datasets")
+
+Announce = Callable[[str], None]
+
+
+def evaluate(
+    settings: Settings,
+    output: Output | None = None,
+    *,
+    progress: Progress = silent,
+    announce: Announce = lambda line: None,
+) -> tuple[RunRecord, Path]:
+    """The record of one run and the folder that holds it with its reports.
+
+    A folder of the same settings is resumed, or rendered again when it is complete. Raises
+    RobustEvalError subclasses; what was answered before an error stays in the cache.
+    """
+    started = time.time()
+    output = output or Output()
+    cache_dir = cache_folder(output.cache_dir)
+    plans = parse_shifts(settings.shifts, seed=settings.seed)
+    folder = _open(settings, output)
+
+    dataset = _load(settings, settings.dataset)
+    train = _load(settings, settings.train) if settings.train else None
+    splits = make_splits(
+        dataset,
+        train,
+        limit=settings.limit,
+        train_size=settings.train_size,
+        pool_size=max(64, 4 * settings.shots),
+        seed=settings.seed,
+    )
+    test = splits.test
+    seen = (*splits.train, *splits.dev, *splits.demonstrations)
+    sets = build_sets(
+        test,
+        plans,
+        ood=dict(settings.ood),
+        limit=settings.limit,
+        seed=settings.seed,
+        exclude=seen,
+        progress=progress,
+    )
+    models = _models(settings, _context(settings, splits, cache_dir, output.offline, progress))
+    inputs = _inputs_fingerprint(test, splits, sets, models)
+
+    if folder.complete:
+        record = store.load(folder.path)
+        _require_same_inputs(record, inputs, folder.path)
+        announce(f"{folder.path} is complete: rendering its report again, no model is called")
+    else:
+        with PredictionCache.open(cache_dir) as cache:
+            announce(_plan_line(models, sets, test, cache, settings))
+            predictions, calls = _answer(models, test, sets, cache, progress)
+        cards = tuple(model.card for model in models)
+        scores = score_all(test, sets, predictions)
+        record = RunRecord(
+            schema_version=SCHEMA_VERSION,
+            settings=settings.as_dict(),
+            dataset=test,
+            splits={**splits.summary, "inputs": inputs},
+            sets=sets,
+            models=cards,
+            predictions=predictions,
+            scores=scores,
+            gaps=gaps(test, sets, cards, predictions, scores, level=settings.level),
+            comparisons=comparisons(test, sets, cards, predictions, scores, level=settings.level),
+            near_ties={card.name: _near_ties(card, predictions) for card in cards},
+            warnings=_warnings(cards, predictions),
+            versions=_versions(),
+            host=_host(started, calls),
+        )
+        store.save(folder.path, record)
+    render(folder.path, record)
+    return record, folder.path
+
+
+def render(folder: Path, record: RunRecord) -> None:
+    """Writes report.html and report.md, each whole or not at all."""
+    for name, page in (
+        (store.HTML, render_html(record)),
+        (store.MARKDOWN, render_markdown(record)),
+    ):
+        write_atomic(folder / name, page.encode("utf-8", "replace"))
+
+
+def failed_requests(record: RunRecord) -> int:
+    """How many answers never came: a run with any of them ends with exit code 4."""
+    answers = (p for predictions in record.predictions.values() for p in predictions)
+    return sum(p.status is Status.FAILED for p in answers)
+
+
+# --- the steps -----------------------------------------------------------------------------------
+
+
+def _open(settings: Settings, output: Output) -> store.RunFolder:
+    path = Path(output.folder) if output.folder else REPORTS / settings.default_name()
+    return store.open_run(path, settings.as_dict(), overwrite=output.overwrite)
+
+
+def _load(settings: Settings, spec: str) -> Dataset:
+    return load(
+        spec,
+        task=settings.task,
+        columns=dict(settings.columns),
+        label_map=dict(settings.label_map),
+        split=settings.split if spec == settings.dataset else None,
+        encoding=settings.encoding,
+    )
+
+
+def _context(
+    settings: Settings, splits: Splits, cache_dir: Path, offline: bool, progress: Progress
+) -> ModelContext:
+    return ModelContext(
+        task=splits.test.task,
+        labels=splits.test.labels,
+        train=splits.train,
+        dev=splits.dev,
+        demonstrations=splits.demonstrations,
+        seed=settings.seed,
+        cache_dir=cache_dir,
+        prompt=PromptSettings(
+            shots=settings.shots,
+            scoring=settings.scoring,
+            length_normalised=settings.length_normalised,
+            calibrate=settings.calibrate,
+            template=settings.template,
+            label_words=settings.label_words,
+            max_new_tokens=settings.max_new_tokens,
+        ),
+        training=TrainingSettings(
+            epochs=settings.epochs,
+            learning_rate=settings.learning_rate,
+            batch_size=settings.train_batch_size,
+        ),
+        device=settings.device,
+        dtype=settings.dtype,
+        batch_size=settings.batch_size,
+        max_length=settings.max_length,
+        progress=progress,
+        offline=offline,
+        model_version=settings.model_version,
+    )
+
+
+def _models(settings: Settings, context: ModelContext) -> tuple[Model, ...]:
+    baselines = settings.baselines or (default_baseline(settings.models),)
+    return (
+        *(load_model(spec, "model", context) for spec in settings.models),
+        *(load_model(spec, "baseline", context) for spec in baselines),
+    )
+
+
+def _answer(
+    models: Sequence[Model],
+    test: Dataset,
+    sets: Sequence[ShiftedSet],
+    cache: PredictionCache,
+    progress: Progress,
+) -> tuple[dict[tuple[str, str], tuple[Prediction, ...]], int]:
+    """Every model's answers by (model, set key), and how many had to be computed.
+
+    All sets of a model go through one call, so that a batch may mix sets and unchanged texts are
+    answered once.
+    """
+    keyed = [(CLEAN, test.examples), *((shifted.key, shifted.examples) for shifted in sets)]
+    requests = [Request(example, key) for key, examples in keyed for example in examples]
+    answers: dict[tuple[str, str], tuple[Prediction, ...]] = {}
+    before = cache.stored
+    for model in models:
+        predictions = iter(predict(model, requests, cache, progress=progress))
+        for key, examples in keyed:
+            answers[model.card.name, key] = tuple(next(predictions) for _ in examples)
+    return answers, cache.stored - before
+
+
+def _inputs_fingerprint(
+    test: Dataset, splits: Splits, sets: Sequence[ShiftedSet], models: Sequence[Model]
+) -> str:
+    """A hash of every text and model that the figures rest on."""
+    parts = [test.fingerprint]
+    for examples in (splits.train, splits.dev, splits.demonstrations, *(s.examples for s in sets)):
+        parts.append(f"{len(examples)} examples")
+        parts += (f"{e.id} {sorted(e.inputs.items())!r} {e.target!r}" for e in examples)
+    parts += (model.card.fingerprint for model in models)
+    return hexdigest("inputs", *parts)
+
+
+def _require_same_inputs(record: RunRecord, inputs: str, path: Path) -> None:
+    if record.splits.get("inputs") != inputs:
+        raise OutputError(
+            f"{path} holds a finished run on other data or other model weights under the same names; "
+            "give --overwrite to replace it, or another --out"
+        )
+
+
+def _near_ties(
+    card: ModelCard, predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]
+) -> int:
+    return sum(
+        near_ties(answers) for (name, _), answers in predictions.items() if name == card.name
+    )
+
+
+def _warnings(
+    cards: Sequence[ModelCard], predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]
+) -> tuple[str, ...]:
+    lines = []
+    for card in cards:
+        answers = [
+            p for (name, _), group in predictions.items() if name == card.name for p in group
+        ]
+        failed = sum(p.status is Status.FAILED for p in answers)
+        cut = sum(p.input_truncated for p in answers)
+        unparsed = sum(p.status is Status.UNPARSED for p in answers)
+        if failed:
+            lines.append(
+                f"{card.name}: {failed} of {len(answers)} requests failed and are left out"
+            )
+        if cut:
+            lines.append(f"{card.name}: {cut} of {len(answers)} inputs were cut to fit")
+        if unparsed:
+            lines.append(
+                f"{card.name}: {unparsed} of {len(answers)} answers name no label (counted wrong)"
+            )
+        lines += (f"{card.name}: {warning}" for warning in card.details.get("warnings", ()))
+    return tuple(lines)
+
+
+def _plan_line(
+    models: Sequence[Model],
+    sets: Sequence[ShiftedSet],
+    test: Dataset,
+    cache: PredictionCache,
+    settings: Settings,
+) -> str:
+    texts = len(test.examples) + sum(len(shifted.examples) for shifted in sets)
+    return (
+        f"{texts * len(models):,} predictions: {len(models)} models x {texts:,} inputs "
+        f"({len(test.examples)} clean, {len(sets)} shifted sets)"
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"robust-eval": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _host(started: float, calls: int) -> dict[str, Any]:
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "seconds": round(time.time() - started, 1),
+        "model_calls": calls,
+        "platform": platform.platform(),
+        "cores": os.cpu_count() or 0,
+    }

@@ -1,0 +1,162 @@
+"""The settings of one run: what the command line, a script or a run folder says, checked once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from robust_eval.errors import UsageError, did_you_mean
+from robust_eval.records import TaskKind
+from robust_eval.rng import hexdigest
+
+SCORING = ("labels", "generate")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that decides a run's result. Where it is written and shown is not part of it.
+
+    `limit` None evaluates every test example. Pairs stand for mappings so that the record hashes.
+    """
+
+    models: tuple[str, ...]
+    baselines: tuple[str, ...] = ()
+    dataset: str
+    train: str | None = None  # a training source of its own; else carved from the data set
+    shifts: tuple[str, ...] = ("noisy",)
+    ood: tuple[tuple[str, str], ...] = ()
+    task: str | None = None
+    split: str | None = None
+    encoding: str = "utf-8"
+    columns: tuple[tuple[str, str], ...] = ()
+    label_map: tuple[tuple[str, str], ...] = ()
+    limit: int | None = 500
+    train_size: int = 2000
+    seed: int = 0
+    level: float = 0.95
+    # prompting
+    shots: int = 4
+    scoring: str = "labels"
+    length_normalised: bool = False
+    calibrate: bool = False
+    template: str | None = None
+    label_words: tuple[tuple[str, str], ...] = ()
+    max_new_tokens: int = 16
+    # fine-tuning
+    epochs: int = 3
+    learning_rate: float = 5e-5
+    train_batch_size: int = 32
+    max_length: int = 256
+    # machine: these may move scores in the last digits, so they belong to the run
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int | None = None
+    model_version: str | None = None  # names a `python:` model's version, so that it may be cached
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise UsageError(
+                "no model to evaluate; give one with --model, for instance demo:gemma-3-270m"
+            )
+        if not self.dataset.strip():
+            raise UsageError(
+                "no data set; give one with --dataset, for instance demo:rotten-tomatoes"
+            )
+        for role, specs in (("--model", self.models), ("--baseline", self.baselines)):
+            twice = {spec for spec in specs if specs.count(spec) > 1}
+            if twice:
+                raise UsageError(f"{role} {min(twice)!r} is given twice; give it once")
+        if both := sorted(set(self.models) & set(self.baselines)):
+            raise UsageError(
+                f"{both[0]!r} is both a model and a baseline; compare it with another one"
+            )
+        if not self.shifts:
+            raise UsageError("no shift; give one with --shift, for instance noisy")
+        if self.task is not None and self.task not in set(TaskKind):
+            raise UsageError(f"unknown task {self.task!r}{did_you_mean(self.task, set(TaskKind))}")
+        if self.scoring not in SCORING:
+            raise UsageError(
+                f"unknown scoring {self.scoring!r}{did_you_mean(self.scoring, SCORING)}"
+            )
+        if self.dtype not in DTYPES:
+            raise UsageError(f"unknown dtype {self.dtype!r}{did_you_mean(self.dtype, DTYPES)}")
+        for name, value, least in (
+            ("--limit", self.limit, 1),
+            ("--train-size", self.train_size, 1),
+            ("--shots", self.shots, 0),
+            ("--max-new-tokens", self.max_new_tokens, 1),
+            ("--epochs", self.epochs, 1),
+            ("--train-batch-size", self.train_batch_size, 1),
+            ("--max-length", self.max_length, 8),
+            ("--batch-size", self.batch_size, 1),
+            ("--seed", self.seed, 0),
+        ):
+            if value is not None and value < least:
+                raise UsageError(f"{name} must be at least {least}, not {value}")
+        if not 0.5 <= self.level < 1:
+            raise UsageError(
+                f"--level is a share such as 0.95, at least 0.5 and under 1, not {self.level}"
+            )
+        if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate < 1):
+            raise UsageError(f"--learning-rate must be between 0 and 1, not {self.learning_rate}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able, in field order; `from_dict` reads it back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings from a run folder. Raises UsageError for keys that this version does not know."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise UsageError(f"unknown setting {unknown[0]!r}{did_you_mean(unknown[0], known)}")
+        return cls(**{name: _tuples(value) for name, value in values.items()})
+
+    def signature(self) -> str:
+        """A hash of every field: the same settings give the same 32 hex digits."""
+        return hexdigest("settings", *(f"{k}={v!r}" for k, v in sorted(self.as_dict().items())))
+
+    def default_name(self) -> str:
+        """`dataset-models-shifts-hash`, safe as a folder name on any system."""
+        parts = (self.dataset, "+".join(self.models), "+".join(self.shifts))
+        readable = "-".join(re.sub(r"[^A-Za-z0-9.+]+", "-", part).strip("-.") for part in parts)
+        return f"{readable[:96]}-{self.signature()[:8]}"
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def pairs(
+    option: str, values: tuple[str, ...], *, commas: bool = True
+) -> tuple[tuple[str, str], ...]:
+    """`("a=b,c=d", ...)` as pairs; `commas=False` keeps them, as file names may have some.
+
+    Raises UsageError for a value without `=` or a name given twice.
+    """
+    found: dict[str, str] = {}
+    for value in values:
+        for part in value.split(",") if commas else [value]:
+            name, equals, right = part.partition("=")
+            name, right = name.strip(), right.strip()
+            if not equals or not name or not right:
+                raise UsageError(f"{option} takes name=value, not {part!r}")
+            if name in found:
+                raise UsageError(f"{option} names {name!r} twice")
+            found[name] = right
+    return tuple(found.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where a run is kept and shown. Changing it changes no figure."""
+
+    folder: str | None = None
+    overwrite: bool = False
+    cache_dir: str | None = None
+    offline: bool = False

@@ -1,0 +1,39 @@
+"""The time that a run says it will take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from robust_eval.estimate import expected_seconds, in_words, read_speeds, remember_speeds
+from robust_eval.records import Example, ModelCard
+
+
+def card_of(name: str, parameters: int | None) -> ModelCard:
+    return ModelCard(name, name, "model", "prompted", "f", True, parameters)
+
+
+TEXTS = [Example(str(i), {"text": "x" * 100}, "a", str(i)) for i in range(10)]
+
+
+def test_a_measured_speed_counts_more_than_the_size() -> None:
+    assert expected_seconds(card_of("m", 10**9), TEXTS, {"m": 160.0}) == pytest.approx(10.0)
+    assert expected_seconds(card_of("m", None), TEXTS, {}) == 0.0
+    small, large = (expected_seconds(card_of("m", n), TEXTS, {}) for n in (10**6, 10**9))
+    assert large == pytest.approx(1000 * small)
+
+
+def test_speeds_are_kept_beside_each_other_and_a_bad_file_is_ignored(tmp_path: Path) -> None:
+    remember_speeds(tmp_path, {"a": 2.0})
+    remember_speeds(tmp_path, {"b": 3.5})
+    assert read_speeds(tmp_path) == {"a": 2.0, "b": 3.5}
+    (tmp_path / "speeds.json").write_text('{"a": "fast", "b": -1, "c": NaN, "d": 1}')
+    assert read_speeds(tmp_path) == {"d": 1.0}
+    (tmp_path / "speeds.json").write_bytes(b"\xff\x00")
+    assert read_speeds(tmp_path) == {}
+
+
+def test_times_are_said_in_words() -> None:
+    said = [in_words(s) for s in (0, 42, 600, 7200)]
+    assert said == ["under 10 s", "about 40 s", "about 10 min", "about 2.0 h"]
