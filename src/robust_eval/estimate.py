@@ -18,19 +18,26 @@ OVERHEAD = 60  # characters that a template adds to a text
 CHARACTERS_PER_TOKEN = 4.0
 
 
-def expected_seconds(card: ModelCard, texts: Sequence[Example], speeds: Mapping[str, float]) -> float:
+def expected_seconds(
+    card: ModelCard, texts: Sequence[Example], speeds: Mapping[str, float]
+) -> float:
     """Seconds to answer these texts, training not included. Good to a factor of about two.
 
     Two operations a weight and token, where no speed was measured; the tokens of a shared prompt
     prefix are computed once and not counted.
     """
-    characters = sum(len(text) + OVERHEAD for e in texts for text in e.inputs.values())
+    asked = characters(texts)
     if (speed := speeds.get(card.name, 0.0)) > 0:
-        return characters / speed
+        return asked / speed
     if not card.parameters:
         return 0.0
-    operations = 2.0 * card.parameters * characters / CHARACTERS_PER_TOKEN
+    operations = 2.0 * card.parameters * asked / CHARACTERS_PER_TOKEN
     return operations / (CORE_FLOPS * (os.cpu_count() or 1))
+
+
+def characters(texts: Sequence[Example]) -> int:
+    """How many characters a model reads for these texts, template included."""
+    return sum(len(text) + OVERHEAD for e in texts for text in e.inputs.values())
 
 
 def read_speeds(cache_dir: Path) -> dict[str, float]:

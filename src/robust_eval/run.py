@@ -12,8 +12,15 @@ from typing import Any
 
 from robust_eval import __version__, store
 from robust_eval.build import build_sets
-from robust_eval.data import Splits, load, make_splits
+from robust_eval.data import Splits, load, make_splits, training_spec
 from robust_eval.errors import OutputError
+from robust_eval.estimate import (
+    characters,
+    expected_seconds,
+    in_words,
+    read_speeds,
+    remember_speeds,
+)
 from robust_eval.files import write_atomic
 from robust_eval.models import default_baseline, load_model
 from robust_eval.models.cache import PredictionCache, cache_folder
@@ -63,7 +70,8 @@ def evaluate(
     folder = _open(settings, output)
 
     dataset = _load(settings, settings.dataset)
-    train = _load(settings, settings.train) if settings.train else None
+    train_spec = settings.train or training_spec(settings.dataset)
+    train = _load(settings, train_spec) if train_spec else None
     splits = make_splits(
         dataset,
         train,
@@ -71,6 +79,7 @@ def evaluate(
         train_size=settings.train_size,
         pool_size=max(64, 4 * settings.shots),
         seed=settings.seed,
+        shots=settings.shots,
     )
     test = splits.test
     seen = (*splits.train, *splits.dev, *splits.demonstrations)
@@ -92,8 +101,9 @@ def evaluate(
         announce(f"{folder.path} is complete: rendering its report again, no model is called")
     else:
         with PredictionCache.open(cache_dir) as cache:
-            announce(_plan_line(models, sets, test, cache, settings))
-            predictions, calls = _answer(models, test, sets, cache, progress)
+            announce(_plan_line(models, test, sets, cache_dir))
+            predictions, calls = _answer(models, test, sets, cache, cache_dir, progress)
+            notes = cache.notes
         cards = tuple(model.card for model in models)
         scores = score_all(test, sets, predictions)
         record = RunRecord(
@@ -108,7 +118,7 @@ def evaluate(
             gaps=gaps(test, sets, cards, predictions, scores, level=settings.level),
             comparisons=comparisons(test, sets, cards, predictions, scores, level=settings.level),
             near_ties={card.name: _near_ties(card, predictions) for card in cards},
-            warnings=_warnings(cards, predictions),
+            warnings=(*_warnings(cards, predictions), *notes),
             versions=_versions(),
             host=_host(started, calls),
         )
@@ -199,6 +209,7 @@ def _answer(
     test: Dataset,
     sets: Sequence[ShiftedSet],
     cache: PredictionCache,
+    cache_dir: Path,
     progress: Progress,
 ) -> tuple[dict[tuple[str, str], tuple[Prediction, ...]], int]:
     """Every model's answers by (model, set key), and how many had to be computed.
@@ -209,12 +220,17 @@ def _answer(
     keyed = [(CLEAN, test.examples), *((shifted.key, shifted.examples) for shifted in sets)]
     requests = [Request(example, key) for key, examples in keyed for example in examples]
     answers: dict[tuple[str, str], tuple[Prediction, ...]] = {}
-    before = cache.stored
+    speeds: dict[str, float] = {}
     for model in models:
+        stored, started = cache.stored, time.monotonic()
         predictions = iter(predict(model, requests, cache, progress=progress))
         for key, examples in keyed:
             answers[model.card.name, key] = tuple(next(predictions) for _ in examples)
-    return answers, cache.stored - before
+        if cache.stored - stored > len(requests) // 2:  # enough to tell a speed from
+            seconds = time.monotonic() - started
+            speeds[model.card.name] = characters([r.example for r in requests]) / seconds
+    remember_speeds(cache_dir, speeds)
+    return answers, cache.stored
 
 
 def _inputs_fingerprint(
@@ -271,16 +287,16 @@ def _warnings(
 
 
 def _plan_line(
-    models: Sequence[Model],
-    sets: Sequence[ShiftedSet],
-    test: Dataset,
-    cache: PredictionCache,
-    settings: Settings,
+    models: Sequence[Model], test: Dataset, sets: Sequence[ShiftedSet], cache_dir: Path
 ) -> str:
-    texts = len(test.examples) + sum(len(shifted.examples) for shifted in sets)
+    """What the run will ask, and how long that should take when nothing is cached."""
+    texts = [*test.examples, *(example for shifted in sets for example in shifted.examples)]
+    speeds = read_speeds(cache_dir)
+    seconds = sum(expected_seconds(model.card, texts, speeds) for model in models)
     return (
-        f"{texts * len(models):,} predictions: {len(models)} models x {texts:,} inputs "
-        f"({len(test.examples)} clean, {len(sets)} shifted sets)"
+        f"{len(texts) * len(models):,} predictions: {len(models)} models on {len(test.examples):,} clean "
+        f"and {len(texts) - len(test.examples):,} shifted examples in {len(sets)} sets; "
+        f"{in_words(seconds)} if none is cached, without fine-tuning"
     )
 
 

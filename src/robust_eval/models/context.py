@@ -46,3 +46,4 @@ class ModelContext:
     max_length: int = 256  # encoder inputs are cut here, and counted
     progress: Progress = silent
     offline: bool = False
+    model_version: str | None = None  # names a `python:` model's version, so that it may be cached

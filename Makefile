@@ -1,0 +1,108 @@
+# Everything that is done to this project, one word each. `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The first interpreter on this machine that the project supports; `make PYTHON=...` chooses another.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
+	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo "$$python"; break; }; done)
+
+MAIN := .venv
+SECOND := .venv-textattack
+WORKERS ?= 2# test processes; one that loads the demo model takes about 3 GB
+PYTEST_ARGS ?=# more arguments for pytest, e.g. PYTEST_ARGS='-k keyboard -x'
+# One file's tests stay in one process, so that a model that they share is loaded once.
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile
+
+DEMO_OUT ?= reports/demo
+
+MAIN_EXTRAS := demo,nlpaug,test,lint
+SECOND_EXTRAS := demo,nlpaug,textattack,test
+
+# install ENVIRONMENT,CONSTRAINTS,EXTRAS: a pinned, editable installation that completes what is there.
+define install
+@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 here; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+@test -x $(1)/bin/python || { echo "Making $(1) with $$($(PYTHON) --version)"; "$(PYTHON)" -m venv $(1); }
+@echo "Installing [$(3)] into $(1), pinned by $(2): about 3 minutes the first time"
+@$(1)/bin/python -m pip install --quiet --disable-pip-version-check -c $(2) -e '.[$(3)]'
+endef
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(MAIN)/.demo ## Install, run the demonstration and print where its report is
+	@$(MAIN)/bin/robust-eval \
+		--model demo:gemma-3-270m --baseline demo:minilm --baseline bow \
+		--dataset demo:rotten-tomatoes --shift noisy --shift domain \
+		--limit 200 --shots 4 --seed 0 --out "$(DEMO_OUT)"
+
+.PHONY: test
+test: $(MAIN)/.test ## Run the tests, all but those for textattack (about 10 minutes on 2 cores)
+	OMP_NUM_THREADS=1 $(MAIN)/bin/python $(PYTEST) -m "not textattack" $(PYTEST_ARGS)
+
+.PHONY: test-textattack
+test-textattack: $(SECOND)/.test ## Run the textattack and model tests in the second environment
+	OMP_NUM_THREADS=1 $(SECOND)/bin/python $(PYTEST) -m "textattack or model" $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(MAIN)/.test ## Check style, formatting and types
+	$(MAIN)/bin/ruff check .
+	$(MAIN)/bin/ruff format --check .
+	$(MAIN)/bin/mypy
+
+.PHONY: format
+format: $(MAIN)/.test ## Format the code and mend what ruff can mend
+	$(MAIN)/bin/ruff check --fix .
+	$(MAIN)/bin/ruff format .
+
+.PHONY: bench
+bench: $(MAIN)/.test ## Run the benchmarks, one after the other (each runs alone too: benchmarks/README.md)
+	@for script in benchmarks/*.py; do \
+		case "$$script" in benchmarks/_*) continue;; esac; \
+		echo "== $$script"; $(MAIN)/bin/python "$$script"; done
+
+.PHONY: lock
+lock: ## Make both constraints files anew: pins that stand are kept, missing ones become the newest
+	$(call freeze,constraints.txt,$(MAIN_EXTRAS))
+	$(call freeze,constraints-textattack.txt,$(SECOND_EXTRAS))
+
+.PHONY: clean
+clean: ## Remove caches and build output; environments and reports stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: clean-all
+clean-all: clean ## Remove the environments too
+	rm -rf $(MAIN) $(SECOND) .venv-lm-eval
+
+# A stamp is older than what it was made from exactly when an installation is due.
+$(MAIN)/.demo: constraints.txt pyproject.toml
+	$(call install,$(MAIN),constraints.txt,demo)
+	@touch $@
+
+$(MAIN)/.test: constraints.txt pyproject.toml | $(if $(filter demo,$(MAKECMDGOALS)),$(MAIN)/.demo)
+	$(call install,$(MAIN),constraints.txt,$(MAIN_EXTRAS))
+	@touch $@ $(MAIN)/.demo
+
+$(SECOND)/.test: constraints-textattack.txt pyproject.toml
+	$(call install,$(SECOND),constraints-textattack.txt,$(SECOND_EXTRAS))
+	@touch $@
+
+# freeze FILE,EXTRAS: what a fresh environment under the pins of FILE holds, as the new FILE. Local
+# version suffixes (+cpu) are dropped: they say where a wheel came from, not what it is.
+define freeze
+@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+echo "Making $(1) anew in a fresh environment: minutes"; \
+"$(PYTHON)" -m venv "$$fresh"; \
+"$$fresh/bin/python" -m pip install --quiet --disable-pip-version-check -c $(1) -e '.[$(2)]'; \
+"$$fresh/bin/python" -m pip freeze --all --exclude-editable --disable-pip-version-check > "$$fresh/frozen"; \
+if grep ' @ ' "$$fresh/frozen"; then echo "make: these came from a file or URL and cannot be pinned" >&2; exit 1; fi; \
+{ echo "# Made by 'make lock'; docs/development.md says how to change it."; \
+  grep -v '^pip==' "$$fresh/frozen" | sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > "$(1).new"; \
+mv "$(1).new" "$(1)"
+endef

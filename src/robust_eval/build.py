@@ -1,0 +1,146 @@
+"""Shifted sets: the clean set perturbed, and natural shifts loaded beside it.
+
+Files that are perturbed without a model are in `perturb_file`'s own module, `robust_eval.stream`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from robust_eval.data import OodSet, load_ood, ood_sets
+from robust_eval.errors import DataError, did_you_mean
+from robust_eval.perturb import dose, literal, perturb_example, protections
+from robust_eval.perturbed_file import FileSummary, perturb_file
+from robust_eval.recipes import EVERY, NaturalPlan, NoisePlan, Plan
+from robust_eval.records import Dataset, Dose, Example, Progress, ShiftedSet, silent
+
+__all__ = ["FileSummary", "build_sets", "perturb_file"]
+
+
+def build_sets(
+    dataset: Dataset,
+    plans: Sequence[Plan],
+    *,
+    ood: Mapping[str, str],
+    limit: int | None,
+    seed: int,
+    exclude: Sequence[Example] = (),
+    progress: Progress = silent,
+) -> tuple[ShiftedSet, ...]:
+    """One shifted set per plan, in order; `*` becomes every natural shift that the data set has.
+
+    Noise sets hold the clean set's ids in its order. `ood` maps a name to the user's own data and comes
+    before the catalog. `limit` and `exclude` apply to natural shifts.
+    Raises DataError when a natural shift is asked for and none is known: a part of what was asked is
+    never left out silently, not even when noise remains.
+    """
+    natural = _natural_shifts(dataset, plans, ood)
+    made = [plan for plan in plans if isinstance(plan, NoisePlan)]
+    steps = len(made) * len(dataset.examples) + len(natural)
+    sets: list[ShiftedSet] = []
+    waiting = dict(natural)
+    with progress("building shifted sets", steps) as advance:
+        for plan in plans:
+            if isinstance(plan, NoisePlan):
+                sets.append(_noise_set(dataset, plan))
+                advance(len(dataset.examples))
+                continue
+            for name in list(waiting) if plan.name == EVERY else [plan.name]:
+                if found := waiting.pop(name, None):
+                    sets.append(_natural_set(dataset, found, limit, seed, exclude))
+                    advance(1)
+    _require_distinct(sets)
+    return tuple(sets)
+
+
+def _noise_set(dataset: Dataset, plan: NoisePlan) -> ShiftedSet:
+    fields = dataset.task.perturbable
+    own = tuple(literal(words) for words in plan.protect)
+    examples: list[Example] = []
+    doses: list[Dose] = []
+    for example in dataset.examples:
+        shifted, realised = perturb_example(
+            plan.chain,
+            example,
+            seed=plan.seed,
+            fields=fields,
+            protect=(*own, *protections(dataset.task.kind, example)),
+        )
+        examples.append(shifted)
+        doses.append(realised)
+    return ShiftedSet(
+        family=plan.family,
+        shift=plan.shift,
+        key=plan.key,
+        severity=plan.severity,
+        seed=plan.seed,
+        paired=True,
+        examples=tuple(examples),
+        doses=tuple(doses),
+        population=dataset.population,
+        source=plan.source,
+    )
+
+
+# --- natural shifts ------------------------------------------------------------------------------
+
+
+def _natural_shifts(
+    dataset: Dataset, plans: Sequence[Plan], ood: Mapping[str, str]
+) -> dict[str, OodSet]:
+    """The natural shifts that the plans name, by name, before any of them is loaded."""
+    wanted = [plan.name for plan in plans if isinstance(plan, NaturalPlan)]
+    if not wanted:
+        return {}
+    known = {found.name: found for found in ood_sets(dataset.name, ood)}
+    if EVERY in wanted and not known:
+        raise DataError(
+            f"no natural shift is known for {dataset.name!r}; give one with --ood NAME=DATA, "
+            "or ask for noise only with --shift noisy"
+        )
+    chosen: dict[str, OodSet] = {}
+    for name in wanted:
+        if name == EVERY:
+            chosen.update(known)
+        elif name in known:
+            chosen[name] = known[name]
+        else:
+            raise DataError(
+                f"no natural shift {name!r} of {dataset.name!r}{did_you_mean(name, known)}; "
+                f"your own data: --ood {name}=DATA"
+            )
+    return chosen
+
+
+def _natural_set(
+    dataset: Dataset, ood: OodSet, limit: int | None, seed: int, exclude: Sequence[Example]
+) -> ShiftedSet:
+    loaded = load_ood(ood, dataset, limit=limit, seed=seed, exclude=exclude)
+    return ShiftedSet(
+        family="domain",
+        shift=ood.name,
+        key=ood.name,
+        severity=None,
+        seed=seed,
+        paired=ood.paired,
+        examples=loaded.examples,
+        doses=_doses(dataset, loaded) if ood.paired else (),
+        population=loaded.population,
+        source=f"{ood.spec}, revision {loaded.revision}, content {loaded.fingerprint}",
+    )
+
+
+def _doses(dataset: Dataset, edited: Dataset) -> tuple[Dose, ...]:
+    """How far each human edit is from the ID example whose id it carries."""
+    originals = {example.id: example.inputs for example in dataset.examples}
+    return tuple(
+        dose([(originals[e.id][field], e.inputs[field]) for field in dataset.task.fields])
+        for e in edited.examples
+    )
+
+
+def _require_distinct(sets: Sequence[ShiftedSet]) -> None:
+    keys = [built.key for built in sets]
+    for key in keys:
+        if keys.count(key) > 1 or key == "clean":
+            raise DataError(f"two sets of this run would be called {key!r}; rename the one of --ood")

@@ -1,0 +1,320 @@
+"""Prompted local language models: `hf:`, `gguf:` and `demo:` behind the one model seam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal
+
+from robust_eval.errors import ModelError, did_you_mean
+from robust_eval.models import demo
+from robust_eval.models.causal_files import CausalFiles, gguf_files, hf_files
+from robust_eval.models.context import ModelContext
+from robust_eval.models.placement import Placement, major_minor, place
+from robust_eval.models.prompt import Prompt, make_prompt
+from robust_eval.models.tokens import Tokens
+from robust_eval.records import Example, Job, ModelCard, Prediction
+from robust_eval.rng import hexdigest
+
+SCORINGS = ("labels", "generate")
+CONTENT_FREE = ("N/A", "[MASK]", "")  # Source: Zhao et al. (2021), arXiv:2102.09690, section 5
+MAX_PROMPT_TOKENS = 4096  # longer inputs are cut, and counted: attention grows with the square
+MAX_CHARS_PER_TOKEN = 64  # texts are cut to this before tokenising: a 5 MB text is not 5 MB of work
+METHOD_VERSION = 1  # raise it when a change in this package changes scores
+
+# Tokens of one batch: newly read ones, and all that are kept in memory for it.
+NEW_TOKENS = {"cpu": 2_048, "cuda": 16_384, "mps": 4_096}
+HELD_TOKENS = {"cpu": 16_384, "cuda": 131_072, "mps": 16_384}
+
+
+def load(spec_text: str, role: str, context: ModelContext) -> CausalModel:
+    """The prompted model that `hf:<id or path>`, `gguf:<file>` or `demo:<name>` means.
+
+    Nothing expensive happens yet: no weights are read but to hash them, and that once per file.
+
+    Raises:
+        ModelError: the model cannot be found or used, or the settings do not fit the task.
+    """
+    provider, _, name = spec_text.partition(":")
+    settings = context.prompt
+    if settings.scoring not in SCORINGS:
+        raise ModelError(
+            f"unknown scoring '{settings.scoring}'{did_you_mean(settings.scoring, SCORINGS)}"
+        )
+    if not 1 <= settings.max_new_tokens <= 1024:
+        raise ModelError(f"max_new_tokens must lie in 1 to 1024, not {settings.max_new_tokens}")
+    if context.batch_size is not None and context.batch_size < 1:
+        raise ModelError(f"batch size must be at least 1, not {context.batch_size}")
+    placement = place(context.device, context.dtype)
+    prompt = make_prompt(context)
+    licence = None
+    if provider == "gguf":
+        weights = gguf_files(Path(name).expanduser(), context.cache_dir)
+    elif provider == "demo":
+        weights = gguf_files(demo.demo_file(name, context.cache_dir), context.cache_dir)
+        licence = demo.demo(name).licence
+        if weights.sha256 != demo.demo(name).sha256:
+            raise ModelError(
+                f"'{weights.path}' is not the file that demo:{name} means; delete it, it is made "
+                "again from the package"
+            )
+    elif provider == "hf":
+        weights = hf_files(name, context.cache_dir, offline=context.offline)
+    else:
+        raise ModelError(f"'{spec_text}' names no local language model; use hf:, gguf: or demo:")
+    return CausalModel(spec_text, role, context, weights, prompt, placement, licence)
+
+
+class CausalModel:
+    """A language model that answers by the likelihood of each label, or by writing.
+
+    Weights and tokenizer are read when the first job is planned or run, not before: a run whose
+    answers are all cached never reads them.
+    """
+
+    def __init__(
+        self,
+        spec_text: str,
+        role: str,
+        context: ModelContext,
+        weights: CausalFiles,
+        prompt: Prompt,
+        placement: Placement,
+        licence: str | None = None,
+    ) -> None:
+        self.context = context
+        self.weights = weights
+        self.prompt = prompt
+        self.placement = placement
+        self._spec, self._role, self._licence = spec_text, role, licence
+        self._labels = tuple(label for label, _ in prompt.words)
+        settings = context.prompt
+        self.generates = settings.scoring == "generate" or not context.task.has_labels
+        self._limit = min(weights.context_length or MAX_PROMPT_TOKENS, MAX_PROMPT_TOKENS)
+        self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
+
+    # --- the model seam ---
+
+    @property
+    def card(self) -> ModelCard:
+        role: Literal["model", "baseline"] = "baseline" if self._role == "baseline" else "model"
+        return ModelCard(
+            name=self._name,
+            spec=self._spec,
+            role=role,
+            kind="prompted",
+            fingerprint=self._fingerprint,
+            deterministic=True,
+            parameters=self.weights.parameters,
+            details=self._details(),
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label order of `label_logprobs` and `scores`; empty for tasks without labels."""
+        return self._labels
+
+    def jobs(self, examples: Sequence[Example]) -> Iterator[Job]:
+        """Batches of prompts of similar length, longest first; planned from the whole list."""
+        from robust_eval.models.batches import GeneratingPlan, ScoringPlan
+
+        plan = GeneratingPlan(self, examples) if self.generates else ScoringPlan(self, examples)
+        for indices in plan.batches:
+            yield Job(indices, partial(plan.answer, indices))
+
+    # --- what the plans ask for ---
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        from robust_eval.models.tokens import load_tokens
+
+        return load_tokens(self.weights, self.context.cache_dir)
+
+    @cached_property
+    def network(self) -> Any:
+        from robust_eval.models.prefix import load_network
+
+        return load_network(self.weights, self.placement, self.context.cache_dir / "scratch")
+
+    @property
+    def limit(self) -> int:
+        """How many tokens a prompt and its answer may have together."""
+        return self._limit
+
+    @property
+    def new_tokens(self) -> int:
+        """How many tokens an answer may have when it is written."""
+        return self._new_tokens
+
+    @property
+    def end_tokens(self) -> frozenset[int]:
+        """Tokens that end a text, by the model's own configuration."""
+        stops: set[int] = set()
+        generation = getattr(self.network.model, "generation_config", None)
+        for source in (generation, self.network.model.config):
+            found = getattr(source, "eos_token_id", None)
+            stops.update([found] if isinstance(found, int) else found or [])
+        return frozenset(stops)
+
+    def fitted(self, example: Example, room: int) -> tuple[Mapping[str, str], bool]:
+        """The example's texts, the longest one cut at its end until the prompt has `room`.
+
+        Returns the texts, and whether any was cut. The end of the prompt always stays whole.
+
+        Raises:
+            ModelError: the prompt is too long even without the texts.
+        """
+        budget = max(1, room) * MAX_CHARS_PER_TOKEN
+        inputs = {field: example.inputs[field] for field in self.context.task.fields}
+        cut = False
+        for field, text in inputs.items():
+            if len(text) > budget:
+                inputs[field], cut = text[:budget], True
+        if self._length(inputs) <= room:
+            return inputs, cut
+        for field in sorted(inputs, key=lambda name: (-len(inputs[name]), name)):
+            text = inputs[field]
+            inputs[field] = ""
+            if self._length(inputs) > room:
+                continue
+            low, high = 0, len(text)  # the longest beginning that fits lies in [low, high)
+            while high - low > 1:
+                middle = (low + high) // 2
+                inputs[field] = text[:middle]
+                low, high = (middle, high) if self._length(inputs) <= room else (low, middle)
+            inputs[field] = text[:low]
+            return inputs, True
+        raise ModelError(
+            f"the prompt alone has {self._length(inputs)} tokens and the model takes {room}; use "
+            "fewer --shots or shorter demonstrations"
+        )
+
+    def _length(self, inputs: Mapping[str, str]) -> int:
+        return len(self.tokens.encode([self.prompt.render(inputs)])[0])
+
+    def batch_rows(self, new: int, held: int) -> int:
+        """How many rows of `new` tokens to read, after `held` kept ones, make a batch."""
+        if self.context.batch_size is not None:
+            return self.context.batch_size
+        kind = self.placement.kind
+        return max(1, min(NEW_TOKENS[kind] // max(1, new), HELD_TOKENS[kind] // (new + held)))
+
+    @cached_property
+    def content_free(self) -> tuple[float, ...]:
+        """Log of the mean probability of each label after inputs that say nothing."""
+        from robust_eval.models.label_scores import label_logprobs
+
+        totals = [0.0] * len(self._labels)
+        for filler in CONTENT_FREE:
+            inputs = dict.fromkeys(self.context.task.fields, filler)
+            asked = self.question(inputs)
+            (sums,) = label_logprobs(self.network, (), [asked])
+            shares = log_softmax(self.normalised(sums, [len(a) for a in asked.answers]))
+            totals = [
+                total + math.exp(share) / len(CONTENT_FREE)
+                for total, share in zip(totals, shares, strict=True)
+            ]
+        return tuple(math.log(total) for total in totals)
+
+    def question(self, inputs: Mapping[str, str]) -> Any:
+        """The prompt with each label, in tokens."""
+        from robust_eval.models.label_scores import question
+
+        text = self.prompt.render(inputs)
+        prompt, *wholes = self.tokens.encode([text, *(text + a for a in self.prompt.answers())])
+        return question(prompt, wholes)
+
+    def normalised(self, sums: Sequence[float], lengths: Sequence[int]) -> tuple[float, ...]:
+        """Log-likelihoods per token where the settings say so, else as they are."""
+        if not self.context.prompt.length_normalised:
+            return tuple(sums)
+        return tuple(total / length for total, length in zip(sums, lengths, strict=True))
+
+    def judged(
+        self, example_id: str, sums: Sequence[float], lengths: Sequence[int], *, cut: bool
+    ) -> Prediction:
+        """The label with the best score, and the scores. Of equal ones the first wins."""
+        scores = log_softmax(self.normalised(sums, lengths))
+        if self.context.prompt.calibrate:
+            # Zhao et al. (2021): probabilities divided by the content-free ones, then renormalised.
+            scores = log_softmax(
+                [score - free for score, free in zip(scores, self.content_free, strict=True)]
+            )
+        best = max(range(len(scores)), key=lambda i: (scores[i], -i))
+        return Prediction(
+            example_id=example_id,
+            label=self._labels[best],
+            label_logprobs=tuple(sums),
+            scores=scores,
+            input_truncated=cut,
+        )
+
+    # --- identity ---
+
+    @property
+    def _name(self) -> str:
+        return f"{self._spec} ({self.context.prompt.shots}-shot)"
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        settings = self.context.prompt
+        return hexdigest(
+            "causal",
+            METHOD_VERSION,
+            self.weights.kind,
+            self.weights.sha256,
+            self.weights.setup,
+            self.prompt.fingerprint(),
+            self.context.task.kind.value,
+            *self._labels,
+            "generate" if self.generates else "labels",
+            int(settings.length_normalised and not self.generates),
+            int(settings.calibrate and not self.generates),
+            self._new_tokens if self.generates else 0,
+            self.placement.dtype,
+            self.placement.kind,
+            self._limit,
+            self.context.batch_size or 0,
+            major_minor("torch"),
+            major_minor("transformers"),
+            major_minor("tokenizers"),
+        )
+
+    def _details(self) -> dict[str, Any]:
+        settings = self.context.prompt
+        loaded = self.__dict__.get("network")
+        details: dict[str, Any] = {
+            "prompt": self.prompt.preview(self.context.task.fields),
+            "template": self.prompt.template.name,
+            "shots": settings.shots,
+            "prompt_source": "in-distribution training pool" if settings.shots else "none",
+            "demonstrations": [shown.id for shown in self.prompt.demonstrations],
+            "label_words": dict(self.prompt.words),
+            "scoring": "generation and parsing" if self.generates else "label log-likelihood",
+            "length_normalised": settings.length_normalised and not self.generates,
+            "calibrated": settings.calibrate and not self.generates,
+            "dtype": self.placement.dtype,
+            "device": self.placement.kind,
+            "max_prompt_tokens": self._limit,
+            "weights": self.weights.kind,
+            "weights_sha256": self.weights.sha256,
+        }
+        if self.generates:
+            details["max_new_tokens"] = self._new_tokens
+            details["decoding"] = "greedy"
+        if self.weights.revision:
+            details["revision"] = self.weights.revision
+        if self._licence:
+            details["licence"] = self._licence
+        if loaded is not None and loaded.notes:
+            details["notes"] = list(loaded.notes)
+        return details
+
+
+def log_softmax(values: Sequence[float]) -> tuple[float, ...]:
+    """Log of each value's share, stable for large negative values; same order."""
+    top = max(values)
+    total = top + math.log(math.fsum(math.exp(value - top) for value in values))
+    return tuple(value - total for value in values)

@@ -1,0 +1,269 @@
+"""Noise on single characters, as keyboards, hurried fingers and scanners make it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar
+
+from robust_eval.perturb.draws import (
+    Edit,
+    Rated,
+    Rates,
+    alone,
+    apply,
+    hits,
+    pick,
+    settle,
+)
+
+LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
+
+
+def _both_cases(table: Mapping[str, str]) -> dict[str, str]:
+    return {**table, **{key.upper(): options.upper() for key, options in table.items()}}
+
+
+# Letters whose keys touch on a US QWERTY keyboard; our own, from the keyboard's geometry.
+QWERTY_NEIGHBOURS: Mapping[str, str] = _both_cases(
+    {
+        "q": "wa", "w": "qeas", "e": "wrsd", "r": "etdf", "t": "ryfg", "y": "tugh", "u": "yihj",
+        "i": "uojk", "o": "ipkl", "p": "ol", "a": "qwsz", "s": "awedxz", "d": "serfcx",
+        "f": "drtgvc", "g": "ftyhbv", "h": "gyujnb", "j": "huikmn", "k": "jiolm", "l": "kop",
+        "z": "asx", "x": "zsdc", "c": "xdfv", "v": "cfgb", "b": "vghn", "n": "bhjm", "m": "njk",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KeyboardTypos(Rated):
+    """Replace letters by a neighbouring key, as hurried typing does.
+
+    Each unaccented Latin letter is hit independently. Case is kept; digits, spaces and punctuation are never
+    touched, so length and word count stay the same.
+
+    Source: keyboard noise of Belinkov & Bisk (2018), arXiv:1711.02173; the key map is our own.
+    """
+
+    name: ClassVar[str] = "keyboard-typos"
+    group: ClassVar[str] = "characters"
+    unit: ClassVar[str] = "letters"
+    RATES: ClassVar[Rates] = (0.01, 0.03, 0.06, 0.12, 0.20)  # share of letters
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return apply(
+            text,
+            [
+                Edit(draw, i, i + 1, pick(draw, keys))
+                for draw, i in hits(rng, len(text), self.rate)
+                if (keys := QWERTY_NEIGHBOURS.get(text[i])) and alone(text, i)
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CharSwaps(Rated):
+    """Swap two neighbouring letters of a word, as fast typing does: `form` for `from`.
+
+    Equal neighbours are left alone; where swaps overlap, the smaller draw wins.
+
+    Source: swap noise of Belinkov & Bisk (2018), arXiv:1711.02173; here first and last letters may move.
+    """
+
+    name: ClassVar[str] = "char-swaps"
+    group: ClassVar[str] = "characters"
+    unit: ClassVar[str] = "letters"
+    RATES: ClassVar[Rates] = (0.01, 0.02, 0.04, 0.08, 0.15)  # share of letters that start a swap
+
+    def perturb(self, text: str, rng: Random) -> str:
+        edits = []
+        for draw, i in hits(rng, len(text) - 1, self.rate):
+            first, second = text[i], text[i + 1]
+            if first.isalpha() and second.isalpha() and first != second:
+                if not (alone(text, i) and alone(text, i + 1)):
+                    continue
+                # A capital stays in front: fingers swap keys, not the shift.
+                if first.isupper() and second.islower():
+                    pair = second.upper() + first.lower()
+                    swapped = pair if len(pair) == 2 else second + first
+                else:
+                    swapped = second + first
+                if swapped != first + second:
+                    edits.append(Edit(draw, i, i + 2, swapped))
+        return apply(text, settle(edits))
+
+
+@dataclass(frozen=True, slots=True)
+class CharDrops(Rated):
+    """Leave letters out, as a key not pressed hard enough does.
+
+    The first letter of a word stays, so no word ever vanishes.
+    """
+
+    name: ClassVar[str] = "char-drops"
+    group: ClassVar[str] = "characters"
+    unit: ClassVar[str] = "letters"
+    RATES: ClassVar[Rates] = (0.01, 0.03, 0.06, 0.12, 0.20)  # share of letters after the first
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return apply(
+            text,
+            [
+                Edit(draw, i, i + 1, "")
+                for draw, i in hits(rng, len(text), self.rate)
+                if i and text[i].isalpha() and text[i - 1].isalpha() and alone(text, i)
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CharInsertions(Rated):
+    """Add a stray letter after a letter, in its case."""
+
+    name: ClassVar[str] = "char-insertions"
+    group: ClassVar[str] = "characters"
+    unit: ClassVar[str] = "letters"
+    RATES: ClassVar[Rates] = (0.01, 0.03, 0.06, 0.12, 0.20)  # share of letters
+
+    def perturb(self, text: str, rng: Random) -> str:
+        edits = []
+        for draw, i in hits(rng, len(text), self.rate):
+            if (char := text[i]).isalpha() and alone(text, i):
+                letter = pick(draw, LETTERS)
+                edits.append(Edit(draw, i + 1, i + 1, letter.upper() if char.isupper() else letter))
+        return apply(text, edits)
+
+
+@dataclass(frozen=True, slots=True)
+class CharRepeats(Rated):
+    """Type letters twice, as a bouncing key does."""
+
+    name: ClassVar[str] = "char-repeats"
+    group: ClassVar[str] = "characters"
+    unit: ClassVar[str] = "letters"
+    RATES: ClassVar[Rates] = (0.01, 0.03, 0.06, 0.12, 0.20)  # share of letters
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return apply(
+            text,
+            [
+                Edit(draw, i + 1, i + 1, text[i])
+                for draw, i in hits(rng, len(text), self.rate)
+                if text[i].isalpha() and alone(text, i)
+            ],
+        )
+
+
+# Shapes that scanners take for one another; pairs first, since they can only start at their first letter.
+OCR_PAIRS: Mapping[str, tuple[str, ...]] = {
+    "rn": ("m",), "nn": ("m",), "cl": ("d",), "vv": ("w",), "ri": ("n",), "li": ("h",), "tt": ("H",),
+    "fi": ("ﬁ",), "fl": ("ﬂ",), "ii": ("u",), "VV": ("W",), "lo": ("b",), "ci": ("a",),
+}  # fmt: skip
+OCR_SINGLES: Mapping[str, tuple[str, ...]] = {
+    "0": ("O", "o"), "1": ("l", "I"), "2": ("Z",), "5": ("S",), "6": ("b", "G"), "8": ("B",), "9": ("g",),
+    "O": ("0", "Q"), "D": ("0", "O"), "Q": ("O",), "I": ("l", "1"), "l": ("1", "I"), "i": ("l", "j", "1"),
+    "S": ("5",), "s": ("5",), "Z": ("2",), "z": ("2",), "B": ("8",), "G": ("6", "C"), "g": ("q", "9"),
+    "q": ("g", "9"), "b": ("h", "6"), "h": ("b", "li"), "e": ("c", "o"), "c": ("e", "o"), "o": ("0", "c"),
+    "a": ("o", "e"), "u": ("v", "ii"), "v": ("u", "y"), "n": ("ri", "u"), "m": ("rn", "nn"), "w": ("vv",),
+    "d": ("cl",), "t": ("f", "l"), "f": ("t",), "r": ("n",), "y": ("v",), "k": ("lc",), "j": ("i",),
+    "E": ("F",), "F": ("P",), "P": ("F",), "R": ("B",), "U": ("V",), "V": ("U",), "M": ("N",), "N": ("M",),
+    "C": ("G", "("), "T": ("I", "7"), "H": ("N",), "W": ("VV",), ",": (".",), ".": (",",), "'": ("`",),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OcrConfusions(Rated):
+    """Mistake shapes for one another, as optical character recognition does: `rn` for `m`, `1` for `l`.
+
+    Pairs of letters count as one shape where they are hit; where shapes overlap, the smaller draw wins.
+    The table is our own.
+    """
+
+    name: ClassVar[str] = "ocr-confusions"
+    group: ClassVar[str] = "characters"
+    unit: ClassVar[str] = "characters"
+    RATES: ClassVar[Rates] = (0.01, 0.03, 0.06, 0.12, 0.20)  # share of characters
+
+    def perturb(self, text: str, rng: Random) -> str:
+        edits = []
+        for draw, i in hits(rng, len(text), self.rate):
+            if not alone(text, i):
+                continue
+            if (shapes := OCR_PAIRS.get(text[i : i + 2])) and alone(text, i + 1):
+                edits.append(Edit(draw, i, i + 2, pick(draw, shapes)))
+            elif shapes := OCR_SINGLES.get(text[i]):
+                edits.append(Edit(draw, i, i + 1, pick(draw, shapes)))
+        return apply(text, settle(edits))
+
+
+# Latin letters and their Cyrillic and Greek doubles, chosen by eye from Unicode's code charts.
+HOMOGLYPHS: Mapping[str, str] = {
+    "a": "а", "c": "сϲ", "d": "ԁ", "e": "е", "g": "ɡ", "h": "һ", "i": "і", "j": "јϳ", "l": "ӏ", "o": "оο",
+    "p": "рρ", "q": "ԛ", "s": "ѕ", "u": "υ", "v": "ν", "w": "ԝ", "x": "х", "y": "у", "A": "АΑ", "B": "ВΒ",
+    "C": "СϹ", "E": "ЕΕ", "H": "НΗ", "I": "ІΙ", "J": "Ј", "K": "КΚ", "M": "МΜ", "N": "Ν", "O": "ОΟ",
+    "P": "РΡ", "S": "Ѕ", "T": "ТΤ", "X": "ХΧ", "Y": "ҮΥ", "Z": "Ζ",
+}  # fmt: skip
+LEET: Mapping[str, str] = _both_cases(
+    {"a": "4@", "b": "8", "e": "3", "g": "9", "i": "1!", "l": "1", "o": "0", "s": "5$", "t": "7", "z": "2"}
+)  # fmt: skip
+ACCENTED: Mapping[str, str] = _both_cases(
+    {
+        "a": "áàâäãå", "c": "çćč", "e": "éèêë", "g": "ğ", "i": "íìîï", "l": "ł", "n": "ñń", "o": "óòôöõø",
+        "r": "ř", "s": "šş", "t": "ť", "u": "úùûü", "y": "ýÿ", "z": "žż",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Homoglyphs(Rated):
+    """Replace Latin letters by Cyrillic or Greek ones that look the same.
+
+    A reader sees no change; a tokenizer sees other characters.
+    """
+
+    name: ClassVar[str] = "homoglyphs"
+    group: ClassVar[str] = "characters"
+    unit: ClassVar[str] = "letters"
+    RATES: ClassVar[Rates] = (0.01, 0.03, 0.08, 0.15, 0.30)  # share of letters
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return replace_letters(text, rng, self.rate, HOMOGLYPHS)
+
+
+@dataclass(frozen=True, slots=True)
+class Leetspeak(Rated):
+    """Write letters as the digits and signs that resemble them: `gr8`, `l33t`."""
+
+    name: ClassVar[str] = "leetspeak"
+    group: ClassVar[str] = "characters"
+    unit: ClassVar[str] = "letters"
+    RATES: ClassVar[Rates] = (0.02, 0.05, 0.10, 0.20, 0.40)  # share of letters
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return replace_letters(text, rng, self.rate, LEET)
+
+
+@dataclass(frozen=True, slots=True)
+class Diacritics(Rated):
+    """Put accents on plain Latin letters: `très` style typing where none belongs."""
+
+    name: ClassVar[str] = "diacritics"
+    group: ClassVar[str] = "characters"
+    unit: ClassVar[str] = "letters"
+    RATES: ClassVar[Rates] = (0.01, 0.03, 0.08, 0.15, 0.30)  # share of letters
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return replace_letters(text, rng, self.rate, ACCENTED)
+
+
+def replace_letters(text: str, rng: Random, rate: float, table: Mapping[str, str]) -> str:
+    """Each character of the table that is hit becomes one of its own replacements."""
+    return apply(
+        text,
+        [
+            Edit(draw, i, i + 1, pick(draw, options))
+            for draw, i in hits(rng, len(text), rate)
+            if (options := table.get(text[i])) and alone(text, i)
+        ],
+    )

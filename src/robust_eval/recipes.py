@@ -1,0 +1,412 @@
+"""The one grammar of shifts, and the TOML recipes it may name.
+
+A shift (`--shift`, repeatable) is one of
+
+    keyboard-typos             a perturbation, at severity 3
+    keyboard-typos@1,3,5       at these severities: one set each
+    nlpaug:KeyboardAug@3       another package's augmenter (`nlpaug:` or `textattack:`)
+    family:noise@1,3           every native perturbation of a family
+    ood:imdb                   one natural shift: of the catalog, or given with `--ood imdb=DATA`
+    noisy                      a recipe of `perturbations/`
+    ./mine.toml                a recipe file: whatever contains a `/` or ends in `.toml`
+
+A recipe is TOML. `summary` says what it is for; `seeds` (default `[0]`) are added to the run's seed, one set each;
+`include` names other recipes, bare or by path inside the file's own folder. Every `[[shift]]` is one of
+
+    name = "word-drops"        with optional severities, parameters (a table), label, protect (list of words)
+    name = "my-mix"            with chain = ["misspellings", "keyboard-typos"]; parameters by perturbation name
+    family = "noise"           with optional severities
+    natural = "*"              every natural shift of the data set; or the name of one
+
+Nothing in a recipe names code or a regular expression: `protect` lists words that stay as they are.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robust_eval.errors import RecipeError, did_you_mean
+from robust_eval.perturb import DEFAULT_SEVERITY, REGISTRY, make, perturbations_folder
+from robust_eval.records import FAMILIES, Family, Perturbation
+
+MAX_RECIPE_BYTES = 256 * 1024
+MAX_SETS = 1_000
+MAX_CHAIN = 12
+MAX_SEEDS = 100
+MAX_INCLUDES = 16
+MAX_DEPTH = 4
+MAX_PROTECTED = 200
+EVERY = "*"
+
+RECIPE_KEYS = ("summary", "seeds", "include", "shift")
+SHIFT_KEYS = (
+    "name", "label", "chain", "family", "natural", "severities", "parameters", "seeds", "protect"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NoisePlan:
+    """One set to make by perturbing the clean one. `chain` runs in order, every link at `severity`."""
+
+    family: Family
+    shift: str
+    key: str
+    severity: int
+    seed: int
+    chain: tuple[Perturbation, ...]
+    protect: tuple[str, ...] = ()  # words left alone, beside what the task protects
+
+    @property
+    def source(self) -> str:
+        """The chain with parameters, for the record of a run."""
+        return " > ".join(repr(link) for link in self.chain)
+
+
+@dataclass(frozen=True, slots=True)
+class NaturalPlan:
+    """Natural shifts to load: one by name, or `*` for all that the data set has."""
+
+    name: str
+
+
+Plan = NoisePlan | NaturalPlan
+
+
+def parse_shifts(specs: Sequence[str], *, seed: int) -> tuple[Plan, ...]:
+    """The sets that these shifts ask for, each once, in the order asked.
+
+    Raises RecipeError for an unknown name (with the nearest known one), a bad severity or a bad recipe, and for
+    two different sets under one key.
+    """
+    if not specs:
+        raise RecipeError("no shift given; try --shift noisy")
+    return _unique(plan for spec in specs for plan in _parse(spec.strip(), seed))
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The recipes that a bare name finds, sorted."""
+    return tuple(sorted(path.stem for path in perturbations_folder().glob("*.toml")))
+
+
+def describe_perturbations() -> list[tuple[str, ...]]:
+    """Rows of name, group, family, rates with their unit, and what it does."""
+    return [
+        (
+            kind.name,
+            kind.group,
+            kind.family,
+            " ".join(f"{rate:.0%}" for rate in kind.RATES) + f" of {kind.unit}",
+            first_line(kind),
+        )
+        for kind in REGISTRY.values()
+    ]
+
+
+def describe_recipes() -> list[tuple[str, ...]]:
+    """Rows of name, number of sets, and what it holds."""
+    rows: list[tuple[str, ...]] = []
+    for name in recipe_names():
+        path = perturbations_folder() / f"{name}.toml"
+        plans = _unique(_read(path, 0, 0))
+        natural = sum(isinstance(plan, NaturalPlan) for plan in plans)
+        made = len(plans) - natural
+        sets = " + ".join(
+            part for part in (str(made) * bool(made), "natural" * bool(natural)) if part
+        )
+        rows.append((name, sets, str(_load(path).get("summary", ""))))
+    return rows
+
+
+def first_line(documented: object) -> str:
+    """The first line of a docstring."""
+    return (documented.__doc__ or "").strip().splitlines()[0]
+
+
+# --- one spec ------------------------------------------------------------------------------------
+
+
+def _parse(spec: str, seed: int) -> Iterator[Plan]:
+    if not spec:
+        raise RecipeError("an empty shift; give a name such as 'noisy' or 'keyboard-typos@3'")
+    if "/" in spec or "\\" in spec or spec.endswith(".toml"):
+        path = Path(spec)
+        if not path.is_file():
+            raise RecipeError(f"no recipe file {spec!r}; a bare name such as 'noisy' needs no path")
+        yield from _read(path, seed, 0)
+        return
+    name, at, listed = spec.partition("@")
+    severities = _listed_severities(listed, spec) if at else (DEFAULT_SEVERITY,)
+    provider, colon, rest = name.partition(":")
+    if provider == "ood" and colon:
+        if at or not rest:
+            raise RecipeError(f"{spec!r}: write ood:NAME; natural shifts have no severity")
+        yield NaturalPlan(rest)
+    elif provider == "family" and colon:
+        yield from _family(rest, severities, seed, repr(spec))
+    elif name in recipe_names():
+        if at:
+            raise RecipeError(
+                f"{spec!r}: the recipe {name!r} has its own severities; leave '@{listed}' out"
+            )
+        yield from _read(perturbations_folder() / f"{name}.toml", seed, 0)
+    else:
+        _require_known(name, spec)
+        for severity in severities:
+            yield _noise(name, (make(name, severity),), severity, seed, 0)
+
+
+def _require_known(name: str, spec: str) -> None:
+    provider, colon, _ = name.partition(":")
+    if colon and provider not in ("nlpaug", "textattack"):
+        known = ("nlpaug", "textattack", "ood", "family")
+        raise RecipeError(
+            f"unknown provider {provider!r} in {spec!r}{did_you_mean(provider, known)}"
+        )
+    if not colon and name not in REGISTRY:
+        known_names = (*REGISTRY, *recipe_names())
+        raise RecipeError(f"unknown shift {name!r}{did_you_mean(name, known_names)}")
+
+
+def _listed_severities(listed: str, spec: str) -> tuple[int, ...]:
+    severities = []
+    for part in listed.split(","):
+        # isdecimal alone would let other scripts' digits through.
+        if part.strip() not in ("1", "2", "3", "4", "5"):
+            raise RecipeError(f"severity {part!r} in {spec!r} is not one of 1, 2, 3, 4, 5")
+        severities.append(int(part))
+    return tuple(dict.fromkeys(severities))
+
+
+def _family(
+    name: str, severities: Sequence[int], seed: int, where: str, offsets: Sequence[int] = (0,)
+) -> Iterator[NoisePlan]:
+    if name not in FAMILIES:
+        raise RecipeError(f"unknown family {name!r} in {where}{did_you_mean(name, FAMILIES)}")
+    members = [kind.name for kind in REGISTRY.values() if kind.family == name]
+    if not members:
+        raise RecipeError(
+            f"{where}: no perturbation is of family {name!r} yet; see robust-eval list"
+        )
+    for member in members:
+        for severity in severities:
+            for offset in offsets:
+                yield _noise(member, (make(member, severity),), severity, seed, offset)
+
+
+def _noise(
+    shift: str,
+    chain: tuple[Perturbation, ...],
+    severity: int,
+    seed: int,
+    offset: int,
+    protect: tuple[str, ...] = (),
+) -> NoisePlan:
+    """A set of the first link's family. `offset` is added to the run's seed, and shown in the key unless 0."""
+    return NoisePlan(
+        family=_family_of(chain[0]),
+        shift=shift,
+        key=f"{shift}@{severity}" + (f"#{offset}" if offset else ""),
+        severity=severity,
+        seed=seed + offset,
+        chain=chain,
+        protect=protect,
+    )
+
+
+def _family_of(link: Perturbation) -> Family:
+    kind = REGISTRY.get(link.name)
+    return kind.family if kind else "noise"
+
+
+def _unique(plans: Iterable[Plan]) -> tuple[Plan, ...]:
+    by_key: dict[str, Plan] = {}
+    for plan in plans:
+        key = plan.key if isinstance(plan, NoisePlan) else f"ood:{plan.name}"
+        if by_key.setdefault(key, plan) != plan:
+            raise RecipeError(
+                f"two different sets would be called {key!r}; give one of them a label"
+            )
+        if len(by_key) > MAX_SETS:
+            raise RecipeError(
+                f"more than {MAX_SETS:,} shifted sets; name fewer shifts or severities"
+            )
+    return tuple(by_key.values())
+
+
+# --- recipe files --------------------------------------------------------------------------------
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_RECIPE_BYTES + 1)
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
+    if len(content) > MAX_RECIPE_BYTES:
+        raise RecipeError(f"the recipe {path.name} is over {MAX_RECIPE_BYTES // 1024} KiB")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RecipeError(f"the recipe {path.name} is not TOML: {error}") from error
+
+
+def _read(path: Path, seed: int, depth: int) -> Iterator[Plan]:
+    recipe = _load(path)
+    where = path.name
+    _check_keys(recipe, RECIPE_KEYS, where)
+    if not isinstance(recipe.get("summary", ""), str):
+        raise RecipeError(f"{where}: summary must be text")
+    offsets = _offsets(recipe.get("seeds", [0]), where)
+    for included in _included(recipe.get("include", []), path, depth):
+        yield from _read(included, seed, depth + 1)
+    shifts = recipe.get("shift", [])
+    if not isinstance(shifts, list) or not all(isinstance(shift, dict) for shift in shifts):
+        raise RecipeError(f"{where}: write every shift as a [[shift]] table")
+    if not shifts and not recipe.get("include"):
+        raise RecipeError(f"{where} holds no [[shift]] and includes nothing")
+    for number, shift in enumerate(shifts, start=1):
+        yield from _shift(shift, seed, offsets, f"{where}, shift {number}")
+
+
+def _included(listed: Any, path: Path, depth: int) -> Iterator[Path]:
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise RecipeError(f"{path.name}: include must be a list of recipe names")
+    if len(listed) > MAX_INCLUDES:
+        raise RecipeError(f"{path.name}: more than {MAX_INCLUDES} includes")
+    if listed and depth >= MAX_DEPTH:
+        raise RecipeError(f"{path.name}: recipes include each other more than {MAX_DEPTH} deep")
+    folder = path.resolve().parent
+    for name in listed:
+        if "/" not in name and "\\" not in name and not name.endswith(".toml"):
+            if name not in recipe_names():
+                raise RecipeError(
+                    f"{path.name}: unknown recipe {name!r}{did_you_mean(name, recipe_names())}"
+                )
+            yield perturbations_folder() / f"{name}.toml"
+            continue
+        # resolve() follows links, so that none leads out of the folder either.
+        target = (folder / name).resolve()
+        if not target.is_relative_to(folder):
+            raise RecipeError(f"{path.name}: include {name!r} leaves the recipe's folder")
+        if not target.is_file():
+            raise RecipeError(f"{path.name}: no file {name!r} to include")
+        yield target
+
+
+def _shift(
+    shift: Mapping[str, Any], seed: int, offsets: Sequence[int], where: str
+) -> Iterator[Plan]:
+    _check_keys(shift, SHIFT_KEYS, where)
+    kinds = [key for key in ("natural", "family", "name") if key in shift]
+    if len(kinds) != 1:
+        raise RecipeError(f"{where}: give exactly one of name, family, natural")
+    (kind,) = kinds
+    chosen = shift[kind]
+    if not isinstance(chosen, str) or not chosen:
+        raise RecipeError(f"{where}: {kind} must be text, not {chosen!r}")
+    if kind == "natural":
+        _only(shift, ("natural",), where)
+        yield NaturalPlan(chosen)
+        return
+    severities = _severities(shift.get("severities", [DEFAULT_SEVERITY]), where)
+    if "seeds" in shift:
+        offsets = _offsets(shift["seeds"], where)
+    if kind == "family":
+        _only(shift, ("family", "severities", "seeds"), where)
+        yield from _family(chosen, severities, seed, where, offsets)
+        return
+    label = shift.get("label", chosen)
+    _check_label(label, where)
+    protect = _words(shift.get("protect", []), where)
+    links = _chain(shift, chosen, where)
+    for severity in severities:
+        made: list[Perturbation] = []
+        for name, parameters in links:
+            try:
+                made.append(make(name, severity, **parameters))
+            except (RecipeError, TypeError) as error:
+                raise RecipeError(f"{where}: {error}") from error
+        for offset in offsets:
+            yield _noise(label, tuple(made), severity, seed, offset, protect)
+
+
+def _chain(shift: Mapping[str, Any], name: str, where: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """(perturbation name, parameters) of every link."""
+    parameters = shift.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise RecipeError(f"{where}: parameters must be a table")
+    if "chain" not in shift:
+        if ":" not in name and name not in REGISTRY:
+            raise RecipeError(
+                f"{where}: unknown perturbation {name!r}{did_you_mean(name, REGISTRY)}"
+            )
+        return [(name, _scalars(parameters, where))]
+    chain = shift["chain"]
+    if not isinstance(chain, list) or not chain or not all(isinstance(link, str) for link in chain):
+        raise RecipeError(f"{where}: chain must be a list of perturbation names")
+    if len(chain) > MAX_CHAIN:
+        raise RecipeError(f"{where}: a chain has at most {MAX_CHAIN} links, not {len(chain)}")
+    if name in REGISTRY:
+        raise RecipeError(f"{where}: {name!r} is a perturbation; a chain needs a name of its own")
+    for link, table in parameters.items():
+        if link not in chain:
+            raise RecipeError(f"{where}: parameters for {link!r}, which is not in the chain")
+        if not isinstance(table, dict):
+            raise RecipeError(f"{where}: parameters of a chain are tables by perturbation name")
+    return [(link, _scalars(parameters.get(link, {}), where)) for link in chain]
+
+
+def _scalars(parameters: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    for key, value in parameters.items():
+        if key in ("severity", "name") or not isinstance(value, bool | int | float | str):
+            raise RecipeError(f"{where}: parameter {key!r} cannot be {value!r}")
+    return parameters
+
+
+def _severities(value: Any, where: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value:
+        raise RecipeError(f"{where}: severities must be a list such as [1, 3, 5]")
+    for severity in value:
+        if type(severity) is not int or not 1 <= severity <= 5:
+            raise RecipeError(f"{where}: severity {severity!r} is not one of 1, 2, 3, 4, 5")
+    return tuple(dict.fromkeys(value))
+
+
+def _offsets(value: Any, where: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value or any(type(s) is not int or s < 0 for s in value):
+        raise RecipeError(
+            f"{where}: seeds must be a list of whole numbers from 0, such as [0, 1, 2]"
+        )
+    if len(value) > MAX_SEEDS or max(value) >= 2**31:
+        raise RecipeError(f"{where}: at most {MAX_SEEDS} seeds, each below 2**31")
+    return tuple(dict.fromkeys(value))
+
+
+def _words(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(w, str) and w.strip() for w in value):
+        raise RecipeError(f"{where}: protect must be a list of words")
+    if len(value) > MAX_PROTECTED or any(len(word) > 200 for word in value):
+        raise RecipeError(f"{where}: at most {MAX_PROTECTED} protected words of 200 characters")
+    return tuple(value)
+
+
+def _check_label(label: Any, where: str) -> None:
+    # The label becomes part of a set's key, where '@' and '#' have a meaning.
+    if not isinstance(label, str) or not 0 < len(label) <= 64 or set(label) & set("@#\n\r\t"):
+        raise RecipeError(f"{where}: a label is short text without @ and #, not {label!r}")
+
+
+def _check_keys(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise RecipeError(f"{where}: unknown key {key!r}{did_you_mean(key, known)}")
+
+
+def _only(shift: Mapping[str, Any], allowed: Sequence[str], where: str) -> None:
+    for key in shift:
+        if key not in allowed:
+            raise RecipeError(f"{where}: {key!r} does not go with {allowed[0]!r}")

@@ -1,0 +1,123 @@
+"""What a reader is to beware of: warnings about this run, and limits of what it can show."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from robust_eval.records import CLEAN, Estimate, ModelCard, RunRecord, Status
+from robust_eval.report import numbers as n
+from robust_eval.report.text import one_line, shorten
+
+NAME_LIMIT = 80
+
+
+def primary(record: RunRecord) -> str:
+    """The metric that verdicts rest on."""
+    return record.dataset.task.metrics[0].name
+
+
+def name(text: str) -> str:
+    """A model's, set's or label's name, safe to print and short enough for a sentence."""
+    return shorten(text, NAME_LIMIT)
+
+
+def warnings(record: RunRecord) -> list[str]:
+    """The run's own warnings, then what its answers and sets give cause for."""
+    said = [one_line(w, 600) for w in record.warnings]
+    failed = Counter[str]()
+    for (model, _), predictions in record.predictions.items():
+        failed[model] += sum(p.status is Status.FAILED for p in predictions)
+    for model in sorted(m for m in failed if failed[m]):
+        said.append(
+            f"{n.counted(failed[model], 'request')} to {name(model)} failed: left out of every "
+            "figure, never scored as wrong."
+        )
+    for s in record.sets:
+        if s.paired and s.doses and not any(d.changed for d in s.doses):
+            said.append(
+                f"{name(s.key)} changed no example: its figures say nothing about the shift."
+            )
+    floor, tuned = _clean(record, "floor"), _clean(record, "fine-tuned")
+    for model, estimate in tuned.items():
+        for below, control in floor.items():
+            if estimate.value <= control.value:
+                said.append(
+                    f"{name(model)} scores {n.percent(estimate.value)} on clean text, no better "
+                    f"than the floor {name(below)} ({n.percent(control.value)})."
+                )
+    return list(dict.fromkeys(said))
+
+
+def _clean(record: RunRecord, kind: str) -> dict[str, Estimate]:
+    kinds = {card.name: card.kind for card in record.models}
+    return {
+        gap.model: gap.clean
+        for gap in reversed(record.gaps)
+        if gap.metric == primary(record) and gap.paired and kinds.get(gap.model) == kind
+    }
+
+
+def limits(record: RunRecord) -> list[str]:
+    """What the figures cannot show, one sentence or two each, the gravest first."""
+    said = []
+    prompted = [card for card in record.models if card.kind == "prompted"]
+    tuned = [card for card in record.models if card.kind == "fine-tuned"]
+    if prompted and tuned:
+        sizes = "; ".join(f"{name(c.name)}: {described(c)}" for c in (*prompted, *tuned))
+        said.append(
+            f"Two things differ at once. {sizes}. A prompted model against a fine-tuned one of "
+            "another size confounds size with method: the difference cannot be put down to either alone."
+        )
+    if prompted or tuned:
+        draws = [
+            *(["one draw of demonstrations"] if prompted else []),
+            *(["one fine-tuning seed"] if tuned else []),
+        ]
+        claims = [*(["this prompt"] if prompted else []), *(["this checkpoint"] if tuned else [])]
+        said.append(
+            f"The figures rest on {n.listed(draws)}. They support a claim about {n.listed(claims)}, "
+            "not about the methods: that takes several draws of each."
+        )
+    populations = [
+        (CLEAN, record.dataset.population),
+        *((s.key, s.population) for s in record.sets),
+    ]
+    if ruled := [f"{name(k)}: {one_line(p, 200)}" for k, p in populations if p]:
+        said.append(
+            "Some texts were selected by a rule, so the figures hold for those texts only: "
+            f"{'; '.join(ruled[:6])}{f'; and {len(ruled) - 6} more sets' if len(ruled) > 6 else ''}."
+        )
+    if any(not s.paired for s in record.sets):
+        said.append(
+            "Unpaired shifts compare different texts: besides the domain, length, topic and "
+            "difficulty may differ, and a drop is the sum of them all."
+        )
+    if any(s.family == "noise" for s in record.sets):
+        said.append(
+            "No person has checked that the noisy texts keep their labels. Heavy noise can remove "
+            "what decides a label, for every model alike."
+        )
+    near = {name(m): k for m, k in sorted(record.near_ties.items()) if k}
+    if near:
+        ties = n.listed([f"{n.counted(k, 'answer')} of {m}" for m, k in near.items()])
+        said.append(
+            f"Near-ties: the two best labels lie within 0.001 in log-probability for {ties}. "
+            "Another machine or batch size may decide those otherwise."
+        )
+    if any(
+        len({s.key for s in record.sets if s.shift == shift}) > 1 for shift in _shift_names(record)
+    ):
+        said.append(
+            "Verdicts pool the severities of a shift. Figures for a single set are descriptive, "
+            "and their intervals are not adjusted for their number."
+        )
+    return said
+
+
+def _shift_names(record: RunRecord) -> list[str]:
+    return list(dict.fromkeys(s.shift for s in record.sets))
+
+
+def described(card: ModelCard) -> str:
+    """`prompted, 268 million weights`."""
+    return f"{card.kind}, {n.weights(card.parameters)}"

@@ -1,0 +1,114 @@
+"""`report.html`: one file that opens offline, whatever the texts and names in it try to do."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from hashlib import sha256
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robust_eval.records import RunRecord
+from robust_eval.report import examples, matrix, numbers, pictures, views
+from robust_eval.report.cautions import described, primary
+from robust_eval.report.text import script_json, visible
+from robust_eval.report.words import summary
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_html(record: RunRecord) -> str:
+    """The report page. The same record gives the same text.
+
+    Nothing in it is fetched, and its policy forbids every script and style but its own two.
+    """
+    from markupsafe import Markup
+
+    style, script = _asset("report.css"), _asset("report.js")
+    said = summary(record)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            record=record,
+            summary=said,
+            pairs=[
+                list(rows)
+                for _, rows in groupby(
+                    said.rows, key=lambda row: (row.comparison.model, row.comparison.baseline)
+                )
+            ],
+            metric=primary(record),
+            metrics=[m.name for m in record.dataset.task.metrics],
+            series=pictures.series(record),
+            difference=pictures.difference_chart(record),
+            gaps=pictures.gap_chart(record),
+            severities=pictures.severity_charts(record),
+            shifts=views.shifts(record),
+            samples=examples.sample(record),
+            outcomes=examples.OUTCOMES,
+            settings=views.flat(record.settings),
+            splits=views.flat(record.splits),
+            versions=views.flat(record.versions),
+            host=views.flat(record.host),
+            methods=views.methods(record),
+            signature=views.signature(record),
+            majority=views.majority(record),
+            described=described,
+            flat=views.flat,
+            n=numbers,
+            # Both are files of this package, and the hashes below are of these very characters.
+            style=Markup(style),
+            script=Markup(script),
+            policy=policy(style, script),
+            matrix=matrix.pack(record),
+            matrix_id=matrix.ELEMENT,
+            # Escaped by script_json.
+            about=Markup(
+                script_json({"format": matrix.FORMAT, "signature": views.signature(record)})
+            ),
+            svg=Markup,
+        )
+    )
+
+
+def policy(style: str, script: str) -> str:
+    """The Content-Security-Policy that allows this one style and this one script, and nothing else."""
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(sha256(text.encode('utf-8')).digest()).decode('ascii')}"
+
+
+def _asset(file: str) -> str:
+    """A style or script, as it stands between its tags: line ends as HTML parsers normalise them."""
+    text = (TEMPLATES / file).read_text(encoding="utf-8")
+    return "\n" + text.replace("\r\n", "\n").strip() + "\n"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_shown,
+    )
+
+
+def _shown(value: Any) -> Any:
+    """Every text that a template prints, with hidden characters written out; markup stays as it is."""
+    return visible(value) if type(value) is str else value

@@ -1,0 +1,145 @@
+"""The complete score matrix inside a report: enough to compute every figure again, without texts.
+
+One object: `models`, `metrics`, `sets` (ids, clusters, which examples changed), `answers` (status and
+whether the input was cut), `scores`, and the figures that the page shows.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from robust_eval.errors import DataError
+from robust_eval.records import CLEAN, Prediction, RunRecord, Status
+
+FORMAT = 1
+MOST_BYTES = 256 * 2**20  # unpacked: a small file must not become a large one without end
+ELEMENT = "score-matrix"
+CODES: Mapping[Status, str] = {
+    Status.OK: "o",
+    Status.UNPARSED: "u",
+    Status.REFUSED: "r",
+    Status.TRUNCATED: "t",
+    Status.FAILED: "f",
+}
+
+
+def pack(record: RunRecord) -> str:
+    """The matrix as base64 of zlib of JSON; the same record gives the same text."""
+    sets: dict[str, Any] = {
+        CLEAN: {
+            "ids": [e.id for e in record.dataset.examples],
+            "clusters": _clusters([(e.id, e.source_id) for e in record.dataset.examples]),
+            "paired": True,
+        }
+    }
+    for s in record.sets:
+        ids = [e.id for e in s.examples]
+        sets[s.key] = {
+            # Most sets have the clean set's ids in the clean set's order: said, not repeated.
+            "ids": CLEAN if ids == sets[CLEAN]["ids"] else ids,
+            "clusters": _clusters([(e.id, e.source_id) for e in s.examples]),
+            "paired": s.paired,
+            "shift": s.shift,
+            "family": s.family,
+            "severity": s.severity,
+            "seed": s.seed,
+            "changed": _bits([d.changed for d in s.doses]),
+        }
+    payload = {
+        "format": FORMAT,
+        "models": [card.name for card in record.models],
+        "metrics": [
+            {"name": m.name, "higher_is_better": m.higher_is_better}
+            for m in record.dataset.task.metrics
+        ],
+        "fingerprint": record.dataset.fingerprint,
+        "labels": list(record.dataset.labels),
+        "targets": _targets(record),
+        "sets": sets,
+        "answers": [
+            {"model": model, "set": key, **_answers(predictions)}
+            for (model, key), predictions in sorted(record.predictions.items())
+        ],
+        "scores": [
+            {"model": model, "set": key, "metric": metric, "values": _scores(values)}
+            for (model, key, metric), values in sorted(record.scores.items())
+        ],
+        "gaps": [asdict(gap) for gap in record.gaps],
+        "comparisons": [asdict(c) for c in record.comparisons],
+    }
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), default=dict)
+    return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+
+
+def unpack(page: str) -> dict[str, Any]:
+    """The matrix of a report page. Raises DataError when there is none or it is damaged or too large."""
+    found = re.search(
+        rf'<script type="text/plain" id="{ELEMENT}">\s*([A-Za-z0-9+/=\s]*)</script>', page
+    )
+    if found is None:
+        raise DataError("the page holds no score matrix; is it a report.html of robust-eval?")
+    try:
+        engine = zlib.decompressobj()
+        raw = engine.decompress(
+            base64.b64decode("".join(found[1].split()), validate=True), MOST_BYTES
+        )
+        if engine.unconsumed_tail:
+            raise DataError(f"the page's score matrix unpacks to more than {MOST_BYTES} bytes")
+        if not engine.eof:
+            raise DataError("the page's score matrix ends too early; copy the report again")
+        matrix = json.loads(raw)
+    except (ValueError, zlib.error, RecursionError) as error:
+        raise DataError(
+            f"the page's score matrix is damaged ({error}); copy the report again"
+        ) from error
+    if not isinstance(matrix, dict) or matrix.get("format") != FORMAT:
+        raise DataError(
+            "the page's score matrix has another format; verify it with the version that wrote it"
+        )
+    return matrix
+
+
+def outcomes(values: str | Sequence[float | None]) -> list[float | None]:
+    """Scores from their packed form, in example order; None where there is no answer."""
+    if isinstance(values, str):
+        return [None if code == "-" else float(code) for code in values]
+    return list(values)
+
+
+def _clusters(pairs: Sequence[tuple[str, str]]) -> list[str] | None:
+    """Source ids, or None where every example is its own source."""
+    return None if all(a == b for a, b in pairs) else [source for _, source in pairs]
+
+
+def _targets(record: RunRecord) -> Any:
+    """Label indices, which give the majority rate; nothing for tasks without labels."""
+    at = {label: i for i, label in enumerate(record.dataset.labels)}
+    return (
+        [at.get(e.target) if isinstance(e.target, str) else None for e in record.dataset.examples]
+        if at
+        else []
+    )
+
+
+def _bits(flags: Sequence[bool]) -> str:
+    return "".join("1" if flag else "0" for flag in flags)
+
+
+def _answers(predictions: Sequence[Prediction]) -> dict[str, str]:
+    return {
+        "status": "".join(CODES[p.status] for p in predictions),
+        "cut": _bits([p.input_truncated for p in predictions]),
+    }
+
+
+def _scores(values: Sequence[float | None]) -> str | list[float | None]:
+    """One character a score where all are 0, 1 or missing, else the numbers themselves."""
+    if all(v is None or v in (0.0, 1.0) for v in values):
+        return "".join("-" if v is None else str(int(v)) for v in values)
+    return list(values)

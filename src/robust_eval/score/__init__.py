@@ -1,0 +1,8 @@
+"""Predictions in, figures out: scores per example, gaps per set, comparisons per shift."""
+
+from robust_eval.score.comparisons import comparisons
+from robust_eval.score.gaps import gaps
+from robust_eval.score.metrics import METRICS, score_prediction
+from robust_eval.score.table import score_all
+
+__all__ = ["METRICS", "comparisons", "gaps", "score_all", "score_prediction"]

@@ -1,0 +1,169 @@
+"""Scores of every model on every set, and the look-ups that gaps and comparisons share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from robust_eval.errors import StatisticsError
+from robust_eval.records import (
+    CLEAN,
+    Dataset,
+    Example,
+    Metric,
+    ModelCard,
+    Prediction,
+    ShiftedSet,
+    Status,
+)
+from robust_eval.score.metrics import score_prediction
+
+Predictions = Mapping[tuple[str, str], tuple[Prediction, ...]]
+Scores = Mapping[tuple[str, str, str], tuple[float | None, ...]]
+
+
+def score_all(
+    dataset: Dataset, sets: Sequence[ShiftedSet], predictions: Predictions
+) -> dict[tuple[str, str, str], tuple[float | None, ...]]:
+    """(model, set key, metric) -> one score an example, same order as the set; None where failed.
+
+    The clean set stands under `records.CLEAN`. Raises StatisticsError when predictions are of a set
+    nobody knows, or are not those of the set's examples in their order.
+    """
+    examples = _examples(dataset, sets)
+    scores: dict[tuple[str, str, str], tuple[float | None, ...]] = {}
+    for (model, key), answers in predictions.items():
+        if key not in examples:
+            raise StatisticsError(
+                f"predictions of {model!r} are for a set {key!r} that is not in this run"
+            )
+        _check_order(model, key, examples[key], answers)
+        for metric in dataset.task.metrics:
+            scores[model, key, metric.name] = tuple(
+                score_prediction(metric, answer, example, dataset.task.kind)
+                for answer, example in zip(answers, examples[key], strict=True)
+            )
+    return scores
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One model's scores on one set by example id, failed ones left out."""
+
+    model: str
+    set_key: str
+    by_id: Mapping[str, float]
+    examples: Mapping[str, Example]  # every example of the set, failed ones too
+
+    @property
+    def failed(self) -> int:
+        return len(self.examples) - len(self.by_id)
+
+    def cluster(self, example_id: str) -> str:
+        return self.examples[example_id].source_id
+
+    def values(self, ids: Sequence[str]) -> list[float]:
+        return [self.by_id[i] for i in ids]
+
+    def clusters(self, ids: Sequence[str]) -> list[str]:
+        return [self.cluster(i) for i in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Everything a figure is computed from."""
+
+    dataset: Dataset
+    sets: Mapping[str, ShiftedSet]
+    predictions: Predictions
+    scores: Scores
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        sets: Sequence[ShiftedSet],
+        models: Sequence[ModelCard],
+        predictions: Predictions,
+        scores: Scores,
+    ) -> Table:
+        """The table, after a check that every model has answered every set exactly once."""
+        _examples(dataset, sets)  # refuses two sets of one key
+        names = [card.name for card in models]
+        if len(set(names)) < len(names):
+            raise StatisticsError("two models have one name; results could not be told apart")
+        for name in names:
+            for key in (CLEAN, *(shifted.key for shifted in sets)):
+                if (name, key) not in predictions:
+                    raise StatisticsError(
+                        f"{name!r} has no predictions on {key!r}; every model answers every set"
+                    )
+        return cls(dataset, {shifted.key: shifted for shifted in sets}, predictions, scores)
+
+    def arm(self, model: str, key: str, metric: Metric) -> Arm:
+        examples = self.dataset.examples if key == CLEAN else self.sets[key].examples
+        scores = self.scores.get((model, key, metric.name))
+        if scores is None:
+            raise StatisticsError(f"{model!r} has no {metric.name} scores on {key!r}")
+        if len(scores) != len(examples):
+            raise StatisticsError(
+                f"{model!r} has {len(scores)} {metric.name} scores on the {len(examples)} examples of {key!r}"
+            )
+        by_id: dict[str, float] = {}
+        known: dict[str, Example] = {}
+        for example, score in zip(examples, scores, strict=True):
+            if example.id in known:
+                raise StatisticsError(f"two examples of {key!r} have the id {example.id!r}")
+            known[example.id] = example
+            if score is not None:
+                by_id[example.id] = score
+        return Arm(model, key, by_id, known)
+
+    def statuses(self, model: str, key: str) -> dict[str, int]:
+        """How many answers have each status; every status has its row."""
+        counts = Counter(answer.status for answer in self.predictions[model, key])
+        return {status.value: counts[status] for status in Status}
+
+    def truncated(self, model: str, key: str) -> int:
+        return sum(answer.input_truncated for answer in self.predictions[model, key])
+
+
+def shared_ids(arms: Sequence[Arm]) -> list[str]:
+    """Ids that every arm has a score for, sorted."""
+    first, *rest = arms
+    return sorted(i for i in first.by_id if all(i in arm.by_id for arm in rest))
+
+
+def check_pairing(clean: Arm, shifted: Arm) -> None:
+    """Raises StatisticsError when a paired set holds an id that the clean set does not."""
+    strangers = [i for i in shifted.examples if i not in clean.examples]
+    if strangers:
+        raise StatisticsError(
+            f"{shifted.set_key!r} says it is paired, yet {len(strangers)} of its ids are not in the "
+            f"clean set, {min(strangers)!r} first"
+        )
+
+
+def _examples(dataset: Dataset, sets: Sequence[ShiftedSet]) -> dict[str, tuple[Example, ...]]:
+    examples = {CLEAN: dataset.examples}
+    for shifted in sets:
+        if shifted.key in examples:
+            raise StatisticsError(f"two sets have the key {shifted.key!r}; keys tell results apart")
+        examples[shifted.key] = shifted.examples
+    return examples
+
+
+def _check_order(
+    model: str, key: str, examples: Sequence[Example], answers: Sequence[Prediction]
+) -> None:
+    if len(answers) != len(examples):
+        raise StatisticsError(
+            f"{model!r} gave {len(answers)} answers to the {len(examples)} examples of {key!r}"
+        )
+    for answer, example in zip(answers, examples, strict=True):
+        if answer.example_id != example.id:
+            raise StatisticsError(
+                f"answers of {model!r} on {key!r} are out of order: {answer.example_id!r} stands "
+                f"where {example.id!r} was asked"
+            )
