@@ -79,9 +79,7 @@ def difference_of_drops(n: int, losses: tuple[float, float], sets: int, clean: f
         estimate, p, _ = choice.mean_difference(
             d, range(n), level=LEVEL, bounds=means.DIFFERENCE_RANGE
         )
-        return Outcome(
-            estimate, means.mean(d, bounds=means.DIFFERENCE_RANGE, pseudo=()), p
-        )
+        return Outcome(estimate, means.mean(d, bounds=means.DIFFERENCE_RANGE, pseudo=()), p)
 
     what = f"drops {losses[1]:g} and {losses[0]:g} of {clean} clean, {sets} set{'s' * (sets > 1)}"
     return Cell("difference of drops, paired", truth, n, what, draw)
@@ -106,7 +104,9 @@ def clustered_drop(clusters: int, loss: float) -> Cell:
             estimate, means.mean(d, names.tolist(), bounds=means.DROP_RANGE, pseudo=()), p
         )
 
-    return Cell("paired drop, clustered", truth, clusters, f"1-5 a cluster, {loss} of right flip", draw)
+    return Cell(
+        "paired drop, clustered", truth, clusters, f"1-5 a cluster, {loss} of right flip", draw
+    )
 
 
 def shares_drop(n: int, loss: float) -> Cell:
@@ -227,7 +227,9 @@ def main() -> None:
     rows = []
     for cell in cells():
         # The largest size costs the most and varies the least.
-        rows.append(measure(cell, options.runs if cell.n < 1000 else options.runs // 2, options.seed))
+        rows.append(
+            measure(cell, options.runs if cell.n < 1000 else options.runs // 2, options.seed)
+        )
     seconds = time.perf_counter() - start
     command = f"python benchmarks/interval_coverage.py --runs {options.runs} --seed {options.seed}"
     lowest = min(rows, key=lambda row: row.coverage)

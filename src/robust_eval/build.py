@@ -1,16 +1,14 @@
-"""Shifted sets: the clean set perturbed, and natural shifts loaded beside it.
-
-Files that are perturbed without a model are in `perturb_file`'s own module, `robust_eval.stream`.
-"""
+"""Shifted sets: the clean set perturbed, and natural shifts loaded beside it; files perturbed without a model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from robust_eval.data import OodSet, load_ood, ood_sets
-from robust_eval.errors import DataError, did_you_mean
+from robust_eval.errors import DataError, RecipeError, did_you_mean
 from robust_eval.perturb import dose, literal, perturb_example, protections
-from robust_eval.perturbed_file import FileSummary, perturb_file
+from robust_eval.perturb.files import FileSummary, write_perturbed
 from robust_eval.recipes import EVERY, NaturalPlan, NoisePlan, Plan
 from robust_eval.records import Dataset, Dose, Example, Progress, ShiftedSet, silent
 
@@ -143,4 +141,36 @@ def _require_distinct(sets: Sequence[ShiftedSet]) -> None:
     keys = [built.key for built in sets]
     for key in keys:
         if keys.count(key) > 1 or key == "clean":
-            raise DataError(f"two sets of this run would be called {key!r}; rename the one of --ood")
+            raise DataError(
+                f"two sets of this run would be called {key!r}; rename the one of --ood"
+            )
+
+
+# --- files alone ---------------------------------------------------------------------------------
+
+
+def perturb_file(
+    source: Path,
+    target: Path,
+    plans: Sequence[Plan],
+    *,
+    fields: Sequence[str],
+    seed: int,
+    processes: int = 1,
+    progress: Progress = silent,
+) -> FileSummary:
+    """Writes every row of a data file once per plan, perturbed; gives what was done.
+
+    See `robust_eval.perturb.files.write_perturbed`. Raises RecipeError for natural shifts, which no file can be
+    turned into.
+    """
+    made = [plan for plan in plans if isinstance(plan, NoisePlan)]
+    for plan in plans:
+        if isinstance(plan, NaturalPlan):
+            raise RecipeError(
+                f"a natural shift ({plan.name}) cannot be made from a file; "
+                "name perturbations or a noise recipe such as noisy"
+            )
+    return write_perturbed(
+        source, target, made, fields=fields, seed=seed, processes=processes, progress=progress
+    )

@@ -30,8 +30,18 @@ from pathlib import Path
 from typing import Any
 
 from robust_eval.errors import RecipeError, did_you_mean
-from robust_eval.perturb import DEFAULT_SEVERITY, REGISTRY, make, perturbations_folder
+from robust_eval.perturb import DEFAULT_SEVERITY, REGISTRY, NoisePlan, make, perturbations_folder
 from robust_eval.records import FAMILIES, Family, Perturbation
+
+__all__ = [
+    "NaturalPlan",
+    "NoisePlan",
+    "Plan",
+    "describe_perturbations",
+    "describe_recipes",
+    "parse_shifts",
+    "recipe_names",
+]
 
 MAX_RECIPE_BYTES = 256 * 1024
 MAX_SETS = 1_000
@@ -46,24 +56,6 @@ RECIPE_KEYS = ("summary", "seeds", "include", "shift")
 SHIFT_KEYS = (
     "name", "label", "chain", "family", "natural", "severities", "parameters", "seeds", "protect"
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class NoisePlan:
-    """One set to make by perturbing the clean one. `chain` runs in order, every link at `severity`."""
-
-    family: Family
-    shift: str
-    key: str
-    severity: int
-    seed: int
-    chain: tuple[Perturbation, ...]
-    protect: tuple[str, ...] = ()  # words left alone, beside what the task protects
-
-    @property
-    def source(self) -> str:
-        """The chain with parameters, for the record of a run."""
-        return " > ".join(repr(link) for link in self.chain)
 
 
 @dataclass(frozen=True, slots=True)

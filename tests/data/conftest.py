@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,3 +44,16 @@ def make_dataset() -> MakeDataset:
         return Dataset(name, task, labels, examples, "test", fingerprint(task, labels, examples))
 
     return make
+
+
+@pytest.fixture
+def run_python() -> Callable[[str], str]:
+    """What a program prints in a Python of its own, for tests of what gets imported."""
+
+    def run(program: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
+        )
+        return done.stdout.strip()
+
+    return run

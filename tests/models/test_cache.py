@@ -278,7 +278,7 @@ def test_a_full_disk_keeps_what_was_stored_and_the_file_stays_sound(tmp_path: Pa
     assert f"{int(stored):,} answers of this run are kept" in message
     with PredictionCache.open(tmp_path) as cache:
         found = cache.lookup([b"%d" % i for i in range(10_000)])
-        assert len(found) == int(stored) > 20
+        assert len(found) == int(stored) >= 10
         assert cache.notes == []
 
 

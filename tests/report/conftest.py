@@ -379,6 +379,57 @@ def comparison(
     )
 
 
+def poisoned(record: RunRecord, bad: str) -> RunRecord:
+    """The record with one hostile string in every place that holds a string."""
+    spread = {"spec": bad, "fingerprint": bad, "details": {bad: bad, "prompt": bad * 3, "n": [bad]}}
+    models = tuple(replace(c, name=f"{bad}{i}", **spread) for i, c in enumerate(record.models))
+    new = {old.name: card.name for old, card in zip(record.models, models, strict=True)}
+    keys = {s.key: f"{bad}{s.key}" for s in record.sets} | {"clean": "clean"}
+
+    def example(e: Example) -> Example:
+        return replace(e, id=f"{e.id}{bad}", inputs={"text": f"{bad} {e.inputs['text']}"})
+
+    return replace(
+        record,
+        dataset=replace(
+            record.dataset, name=bad, revision=bad, fingerprint=bad, population=bad, notes=(bad,),
+            labels=(bad, *record.dataset.labels[1:]),
+            examples=tuple(example(e) for e in record.dataset.examples),
+        ),
+        settings={bad: bad, "nested": {bad: [bad, {bad: bad}]}},
+        splits={bad: bad},
+        versions={bad: bad},
+        host={bad: bad},
+        models=models,
+        sets=tuple(
+            replace(
+                s, key=keys[s.key], shift=bad + s.shift, source=bad, population=bad, built_against=bad,
+                prompt_edit=bad,
+                examples=tuple(replace(example(e), target=bad) for e in s.examples),
+            )
+            for s in record.sets
+        ),
+        predictions={
+            (new[m], keys[k]): tuple(replace(p, label=bad, text=bad, raw=bad) for p in ps)
+            for (m, k), ps in record.predictions.items()
+        },
+        scores={(new[m], keys[k], x): v for (m, k, x), v in record.scores.items()},
+        gaps=tuple(
+            replace(g, model=new[g.model], set_key=keys[g.set_key], test=bad, statuses={bad: 2})
+            for g in record.gaps
+        ),
+        comparisons=tuple(
+            replace(
+                c, model=new[c.model], baseline=new[c.baseline], shift=bad + c.shift, reason=bad, test=bad,
+                set_key=keys[c.set_key] if c.set_key else None,
+            )
+            for c in record.comparisons
+        ),
+        near_ties={new[m]: k for m, k in record.near_ties.items()},
+        warnings=(bad,),
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def run_record() -> RunRecord:
     """The made-up run as it is; tests change copies."""
@@ -395,3 +446,9 @@ def make_run() -> Callable[..., RunRecord]:
 def conclude() -> Callable[[RunRecord], RunRecord]:
     """A record whose scores were changed, with its figures made again."""
     return concluded
+
+
+@pytest.fixture(scope="session")
+def poison() -> Callable[[RunRecord, str], RunRecord]:
+    """A record with one hostile string in every place that holds a string."""
+    return poisoned

@@ -16,7 +16,9 @@ def at(value: float, half: float = 0.02) -> Estimate:
 
 
 def drawn(*marks: Mark, label: str = "keyboard-typos@3", wide: bool = True) -> str:
-    return forest([ForestRow(label, marks)], ident="x", title="t", description="d", axis=AXIS, wide=wide)
+    return forest(
+        [ForestRow(label, marks)], ident="x", title="t", description="d", axis=AXIS, wide=wide
+    )
 
 
 @pytest.mark.parametrize("wide", [True, False])
@@ -49,7 +51,10 @@ def test_extreme_and_empty_ranges_still_have_ticks(value):
 
 
 def test_no_two_of_many_series_share_both_shape_and_colour():
-    looks = {(re.sub(r'(c?[xy]|points)="[^"]*"', "", shape(i, 0, 0)), shape(i, 0, 0), i % 6) for i in range(42)}
+    looks = {
+        (re.sub(r'(c?[xy]|points)="[^"]*"', "", shape(i, 0, 0)), shape(i, 0, 0), i % 6)
+        for i in range(42)
+    }
     assert len({(s, c) for _, s, c in looks}) == 42
 
 

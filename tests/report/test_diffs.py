@@ -53,10 +53,14 @@ def test_any_text_gives_segments_that_can_be_written(clean, shifted):
     for segment in diff(clean, shifted):
         for piece in segment.pieces:
             piece.text.encode("utf-8")
-            assert not set(piece.text) & set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200b\0\x1b")
+            assert not set(piece.text) & set(
+                "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200b\0\x1b"
+            )
 
 
-@pytest.mark.parametrize("hidden", ["\u200b", "\u202e", "\ufeff", "\u00ad", "\u3164", "\0", "\ud800", "\U000e0041"])
+@pytest.mark.parametrize(
+    "hidden", ["\u200b", "\u202e", "\ufeff", "\u00ad", "\u3164", "\0", "\ud800", "\U000e0041"]
+)
 def test_an_invisible_insertion_is_shown_with_its_code_point(hidden):
     (mark,) = [p for s in diff("good", f"go{hidden}od") for p in s.pieces if p.mark]
     assert mark.text == f"U+{ord(hidden):04X}"

@@ -17,7 +17,9 @@ def packed(run_record):
 
 
 def test_every_score_and_status_can_be_read_back_from_the_page(run_record, packed):
-    back = {(s["model"], s["set"], s["metric"]): matrix.outcomes(s["values"]) for s in packed["scores"]}
+    back = {
+        (s["model"], s["set"], s["metric"]): matrix.outcomes(s["values"]) for s in packed["scores"]
+    }
     assert back == {key: list(values) for key, values in run_record.scores.items()}
     codes = {(a["model"], a["set"]): a["status"] for a in packed["answers"]}
     for key, predictions in run_record.predictions.items():
@@ -30,7 +32,9 @@ def test_a_drop_can_be_computed_again_from_the_page_alone(packed):
     scores = {(s["model"], s["set"]): matrix.outcomes(s["values"]) for s in packed["scores"]}
     both = [
         (a, b)
-        for a, b in zip(scores[gap["model"], "clean"], scores[gap["model"], gap["set_key"]], strict=True)
+        for a, b in zip(
+            scores[gap["model"], "clean"], scores[gap["model"], gap["set_key"]], strict=True
+        )
         if a is not None and b is not None
     ]
     assert sum(a - b for a, b in both) / len(both) == pytest.approx(gap["drop"]["value"])

@@ -75,8 +75,9 @@ def test_the_headline_names_the_shifts_of_every_verdict(run_record):
 def test_a_headline_without_any_support_says_so(run_record):
     shifts = {s.shift for s in run_record.sets}
     changed = with_verdicts(run_record, dict.fromkeys(shifts, "no supported difference"))
-    assert "between demo:gemma-3-270m and demo:minilm, no difference in loss is supported under all 5 shifts" in (
-        summary(changed).headline
+    assert (
+        "between demo:gemma-3-270m and demo:minilm, no difference in loss is supported under all 5 shifts"
+        in (summary(changed).headline)
     )
 
 
@@ -111,9 +112,9 @@ def test_a_run_in_which_everything_failed_concludes_nothing(make_run):
     )
     only = replace(
         only,
-        predictions={
-            k: record.predictions["demo:gemma-3-270m", "imdb"] for k in only.predictions
-        },
+        predictions=dict.fromkeys(
+            only.predictions, record.predictions["demo:gemma-3-270m", "imdb"]
+        ),
     )
     assert summary(only).headline == "Nothing can be concluded: no model gave an answer."
     assert any("requests to demo:gemma-3-270m failed" in w for w in summary(only).warnings)

@@ -43,7 +43,9 @@ def test_every_metric_of_every_task_is_registered() -> None:
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 @pytest.mark.parametrize("status", [Status.UNPARSED, Status.REFUSED, Status.TRUNCATED])
-def test_an_answer_that_is_none_is_wrong_even_when_it_would_match(name: str, status: Status) -> None:
+def test_an_answer_that_is_none_is_wrong_even_when_it_would_match(
+    name: str, status: Status
+) -> None:
     prediction = Prediction("1", label="yes", text="yes", status=status)
     assert score_prediction(Metric(name), prediction, asked("yes")) == 0
     assert score_prediction(Metric(name, higher_is_better=False), prediction, asked("yes")) == 1
@@ -133,7 +135,9 @@ def test_math_compares_numbers_and_other_tasks_compare_text() -> None:
 
 def test_five_megabytes_of_answer_are_scored() -> None:
     assert score_prediction(EXACT_MATCH, text("1," * 2_500_000), asked("1"), TaskKind.MATH) == 1
-    assert score_prediction(F1, text("word " * 1_000_000), asked("word")) == pytest.approx(2e-6, rel=0.01)
+    assert score_prediction(F1, text("word " * 1_000_000), asked("word")) == pytest.approx(
+        2e-6, rel=0.01
+    )
 
 
 REFERENCE = os.environ.get("ROBUST_EVAL_TEST_REFERENCE")

@@ -65,9 +65,7 @@ def test_difference_of_drops_covers_with_pseudo_clusters(
                 right = draw.random() < 0.85
                 lost[side] = sum(right and draw.random() < losses[side] for _ in range(3)) / 3
             differences.append(lost[1] - lost[0])
-        interval = means.mean(
-            differences, bounds=means.DIFFERENCE_RANGE, pseudo=means.DROP_PSEUDO
-        )
+        interval = means.mean(differences, bounds=means.DIFFERENCE_RANGE, pseudo=means.DROP_PSEUDO)
         held += interval.low <= truth <= interval.high
     assert held / runs >= 0.93
 

@@ -107,12 +107,17 @@ levels = st.floats(0.05, 0.999)
 @given(counts, levels)
 def test_bonett_price_mirrors_when_loss_and_gain_swap(flips, level) -> None:
     lost, gained, n = flips
-    one, other = bonett_price(lost, gained, n, level=level), bonett_price(gained, lost, n, level=level)
+    one, other = (
+        bonett_price(lost, gained, n, level=level),
+        bonett_price(gained, lost, n, level=level),
+    )
     assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low))
 
 
 @given(counts, levels, levels)
-def test_intervals_hold_their_value_stay_in_range_and_grow_with_the_level(flips, one, other) -> None:
+def test_intervals_hold_their_value_stay_in_range_and_grow_with_the_level(
+    flips, one, other
+) -> None:
     lost, gained, n = flips
     below, above = sorted((one, other))
     for make, bottom in (

@@ -31,7 +31,7 @@ def test_mcnemar_without_discordant_pairs_is_one() -> None:
 
 
 def test_mid_p_gives_the_value_of_its_source() -> None:
-    # Fagerland et al. (2013), table 1 data (1 and 7 discordant): exact .070, mid-p .039.
+    # Data of Bentur et al. (2009) as Fagerland et al. (2013) use them: 1 and 7 discordant pairs.
     assert round(mcnemar(1, 7), 3) == 0.070
     assert round(mcnemar(1, 7, mid=True), 3) == 0.039
 

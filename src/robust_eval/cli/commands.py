@@ -46,11 +46,13 @@ def _listing(kind: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
     if kind == "domains":
         from robust_eval.data import describe_domains
 
-        header = ("data set", "out-of-domain set", "source", "paired", "licence", "paper")
-        return "Natural shifts (--shift domain, or ood:NAME)", header, describe_domains()
-    from robust_eval.models import describe_models
+        rows = [tuple(row.values()) for row in describe_domains()]
+        header = ("data set", "shift", "source", "rule", "paired", "licence", "paper")
+        return "Natural shifts (--shift domain, or ood:NAME)", header, rows
+    from robust_eval.models.specs import PROVIDERS
 
-    return "Models and baselines", ("spec", "as", "what it is"), describe_models()
+    models = [tuple(line.split(", ", 1)) for line in PROVIDERS.values()]
+    return "Models (--model) and baselines (--baseline)", ("spec", "what it is"), models
 
 
 @click.command()
@@ -134,13 +136,16 @@ def report(folder: str) -> int:
 @click.option("--cache-dir", metavar="FOLDER", help="Cache to check. [default: as a run would use]")
 def doctor(cache_dir: str | None) -> int:
     """Check Python, packages, accelerators, demo models, caches, keys and disk; print each remedy."""
-    from robust_eval.cli import terminal
-    from robust_eval.doctor import diagnose
+    import os
 
-    findings = diagnose(cache_dir=cache_dir)
+    from robust_eval.cli import terminal
+    from robust_eval.doctor import diagnose, worst
+
+    environment = dict(os.environ) | ({"ROBUST_EVAL_CACHE": cache_dir} if cache_dir else {})
+    findings = diagnose(environment)
     terminal.show_table(
         "robust-eval doctor",
         ("state", "check", "found", "remedy"),
         ((f.status, f.name, f.detail, f.remedy) for f in findings),
     )
-    return EXIT_USAGE if any(f.status == "fail" for f in findings) else EXIT_PASS
+    return EXIT_USAGE if worst(findings) == "fail" else EXIT_PASS

@@ -84,7 +84,9 @@ def show_summary(record: RunRecord) -> None:
     """The conclusion, the headline rows and every model's drop, as the report states them."""
     from robust_eval.report import summary
 
-    print(printable(summary(record).conclusion))
+    found = summary(record)
+    for sentence in (found.headline, *found.sentences):
+        print(printable(sentence))
     pooled = [c for c in record.comparisons if c.set_key is None]
     if pooled:
         show_table(

@@ -1,12 +1,14 @@
 """Perturbations: what they are, how to name one, and how to apply them to examples."""
 
 from robust_eval.perturb.apply import dose, literal, perturb_example, protections
+from robust_eval.perturb.plan import NoisePlan
 from robust_eval.perturb.registry import DEFAULT_SEVERITY, REGISTRY, make
 from robust_eval.perturb.tables import perturbations_folder
 
 __all__ = [
     "DEFAULT_SEVERITY",
     "REGISTRY",
+    "NoisePlan",
     "dose",
     "literal",
     "make",

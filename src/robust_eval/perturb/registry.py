@@ -107,4 +107,3 @@ def _check_parameters(kind: type[Rated], parameters: Mapping[str, Any]) -> None:
             raise RecipeError(
                 f"{kind.name}: {parameter} must be {known[parameter].__name__}, not {value!r}"
             )
-

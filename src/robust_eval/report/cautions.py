@@ -27,7 +27,10 @@ def warnings(record: RunRecord) -> list[str]:
     failed = Counter[str]()
     for (model, _), predictions in record.predictions.items():
         failed[model] += sum(p.status is Status.FAILED for p in predictions)
+    told = [w for w in record.warnings if "failed" in w]
     for model in sorted(m for m in failed if failed[m]):
+        if any(w.startswith(f"{model}:") for w in told):
+            continue
         said.append(
             f"{n.counted(failed[model], 'request')} to {name(model)} failed: left out of every "
             "figure, never scored as wrong."

@@ -118,8 +118,8 @@ def _window(clean: str, shifted: str) -> tuple[str, str, int, int]:
     return clean[start:end], shifted[start:end], start, max(0, len(shifted) - end)
 
 
-def _shared(a: str, b: str) -> int:
-    """How many characters two texts share at their start."""
+def _shared(a: Sequence[str], b: Sequence[str]) -> int:
+    """How many characters, or words, two sequences share at their start."""
     return next(
         (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
     )
@@ -127,15 +127,21 @@ def _shared(a: str, b: str) -> int:
 
 def _edits(clean: str, shifted: str) -> Iterable[tuple[Kind, str]]:
     a, b = WORDS.findall(clean), WORDS.findall(shifted)
-    for op, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        before, after = "".join(a[i:j]), "".join(b[k:m])
+    # Shared ends first: where words repeat, the longest match alone would align them askew.
+    head = _shared(a, b)
+    tail = _shared(a[head:][::-1], b[head:][::-1])
+    yield "same", "".join(a[:head])
+    x, y = a[head : len(a) - tail], b[head : len(b) - tail]
+    for op, i, j, k, m in SequenceMatcher(None, x, y, autojunk=False).get_opcodes():
+        before, after = "".join(x[i:j]), "".join(y[k:m])
         if op == "equal":
             yield "same", before
         elif op == "replace" and j - i == m - k:
-            for x, y in zip(a[i:j], b[k:m], strict=True):
-                yield from _within(x, y)
+            for one, other in zip(x[i:j], y[k:m], strict=True):
+                yield from _within(one, other)
         else:
             yield from _within(before, after)
+    yield "same", "".join(a[len(a) - tail :])
 
 
 def _within(before: str, after: str) -> Iterable[tuple[Kind, str]]:

@@ -146,19 +146,21 @@ def _tally(predictions: Sequence[Prediction]) -> dict[str, int]:
 
 
 def _odd(statuses: Mapping[str, int]) -> str:
-    odd = [f"{k} {status}" for status, k in statuses.items() if k and status != Status.OK.value]
+    odd = [
+        f"{k} {status}" for status, k in sorted(statuses.items()) if k and status != Status.OK.value
+    ]
     return ", ".join(odd) or "all plain"
 
 
 def flat(mapping: Mapping[str, Any]) -> tuple[Item, ...]:
-    """A nested mapping as dotted names and texts, in its own order."""
+    """A nested mapping as dotted names and texts, by name: a record read back may have another order."""
     items: list[Item] = []
 
     def walk(value: Any, path: str) -> None:
         if len(items) >= MOST_ROWS:
             return
         if isinstance(value, Mapping) and value and path.count(".") < 6:
-            for key, inner in value.items():
+            for key, inner in sorted(value.items(), key=lambda item: str(item[0])):
                 walk(inner, f"{path}.{key}" if path else str(key))
             return
         text = _said(value)

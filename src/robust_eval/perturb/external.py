@@ -1,0 +1,302 @@
+"""Augmenters of nlpaug and transformations of textattack, as perturbations that repeat exactly.
+
+Both packages draw from Python's and numpy's global generators. Around every call their states are saved, seeded
+from our stream and put back, under one lock: calls made here never disturb each other or the caller's draws.
+Another thread that draws from those generators at the same moment, behind our back, would; use processes then.
+
+Only the names below can be reached, with scalar parameters of the stated types: a recipe names no code.
+Neither package promises nested severities.
+"""
+
+from __future__ import annotations
+
+import importlib
+import random
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+from typing import Any, ClassVar
+
+from robust_eval.errors import ModelError, RecipeError, did_you_mean
+from robust_eval.perturb.draws import Rates, check_severity
+from robust_eval.rng import choice, shuffled
+
+Scalar = bool | int | float | str
+
+NLPAUG_REMEDY = "pip install 'robust-eval[nlpaug]'"
+TEXTATTACK_REMEDY = "pip install 'robust-eval[textattack]' in an environment of its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Augmenter:
+    """An nlpaug class that may be named, and how a severity reaches it."""
+
+    module: str
+    rate: str  # the parameter that severity sets: share of words
+    fixed: Mapping[
+        str, Any
+    ]  # no cap on the number of words: a severity would otherwise stop at ten
+    parameters: Mapping[str, type]
+    resources: tuple[str, ...] = ()  # NLTK data it reads
+
+
+_CHARACTERS = {"aug_char_p": float, "aug_char_min": int, "aug_char_max": int, "min_char": int}
+NLPAUG: Mapping[str, Augmenter] = {
+    "KeyboardAug": Augmenter(
+        "nlpaug.augmenter.char",
+        "aug_word_p",
+        {"aug_word_max": None},
+        {
+            **_CHARACTERS,
+            "include_special_char": bool,
+            "include_numeric": bool,
+            "include_upper_case": bool,
+            "lang": str,
+        },
+    ),
+    "OcrAug": Augmenter("nlpaug.augmenter.char", "aug_word_p", {"aug_word_max": None}, _CHARACTERS),
+    "RandomCharAug": Augmenter(
+        "nlpaug.augmenter.char",
+        "aug_word_p",
+        {"aug_word_max": None},
+        {**_CHARACTERS, "action": str, "swap_mode": str, "spec_char": str},
+    ),
+    "SpellingAug": Augmenter(
+        "nlpaug.augmenter.word", "aug_p", {"aug_max": None}, {"include_reverse": bool}
+    ),
+    "RandomWordAug": Augmenter(
+        "nlpaug.augmenter.word", "aug_p", {"aug_max": None}, {"action": str}
+    ),
+    "SplitAug": Augmenter("nlpaug.augmenter.word", "aug_p", {"aug_max": None}, {"min_char": int}),
+    "SynonymAug": Augmenter(
+        "nlpaug.augmenter.word",
+        "aug_p",
+        {"aug_max": None, "aug_src": "wordnet"},
+        {},
+        ("corpora/wordnet", "taggers/averaged_perceptron_tagger_eng"),
+    ),
+}
+
+_ENDS = {"skip_first_char": bool, "skip_last_char": bool}
+# Those that work without a network; the rest fetch models or word vectors.
+TEXTATTACK: Mapping[str, Mapping[str, type]] = {
+    "WordSwapNeighboringCharacterSwap": _ENDS,
+    "WordSwapRandomCharacterDeletion": _ENDS,
+    "WordSwapRandomCharacterInsertion": _ENDS,
+    "WordSwapRandomCharacterSubstitution": {},
+    "WordSwapQWERTY": _ENDS,
+    "WordSwapHomoglyphSwap": {},
+    "WordSwapInvisibleCharacters": {},
+    "WordSwapContract": {},
+    "WordSwapExtend": {},
+    "WordInnerSwapRandom": {},
+    "WordDeletion": {},
+    "DeepWordBug": {},
+}
+# The four character edits of DeepWordBug, Gao et al. (2018), arXiv:1801.04354.
+DEEP_WORD_BUG = (
+    "WordSwapNeighboringCharacterSwap",
+    "WordSwapRandomCharacterSubstitution",
+    "WordSwapRandomCharacterDeletion",
+    "WordSwapRandomCharacterInsertion",
+)
+
+_global_generators = threading.Lock()
+
+
+def make_external(
+    name: str, severity: int, parameters: Mapping[str, Any]
+) -> NlpaugNoise | TextattackNoise:
+    """The perturbation of this full name (`nlpaug:KeyboardAug`), its package imported and tried.
+
+    Raises RecipeError for a name or parameter off the list or a package that is not installed, ModelError for
+    NLTK data that is missing; each with the remedy.
+    """
+    provider, _, kind = name.partition(":")
+    known = NLPAUG if provider == "nlpaug" else TEXTATTACK
+    if kind not in known:
+        raise RecipeError(f"unknown perturbation {name!r}{did_you_mean(kind, known)}")
+    check_severity(severity)
+    typed = NLPAUG[kind].parameters if provider == "nlpaug" else TEXTATTACK[kind]
+    _check(name, typed, parameters)
+    frozen = tuple(sorted(parameters.items()))
+    if provider == "nlpaug":
+        made = NlpaugNoise(kind, severity, frozen)
+        _augmenter(kind, made.rate, frozen)
+        return made
+    _transformation(kind, frozen)
+    return TextattackNoise(kind, severity, frozen)
+
+
+def _check(name: str, typed: Mapping[str, type], parameters: Mapping[str, Any]) -> None:
+    for parameter, value in parameters.items():
+        if parameter not in typed:
+            raise RecipeError(
+                f"{name} has no parameter {parameter!r}{did_you_mean(parameter, typed)}"
+            )
+        if type(value) is not typed[parameter]:
+            raise RecipeError(
+                f"{name}: {parameter} must be {typed[parameter].__name__}, not {value!r}"
+            )
+
+
+@contextmanager
+def _seeded(rng: Random) -> Iterator[None]:
+    """The global generators seeded from the stream inside the block, and as they were after it."""
+    import numpy as np
+
+    seed = int(rng.random() * 2**32)
+    with _global_generators:
+        python_state, numpy_state = random.getstate(), np.random.get_state()
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+
+
+def _imported(module: str, remedy: str) -> Any:
+    package = module.partition(".")[0]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # both packages warn of their own dependencies
+            return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise RecipeError(f"{package} is not installed ({error}); {remedy}") from error
+    except LookupError as error:  # textattack reads NLTK data while it is imported
+        raise ModelError(
+            f"{package} needs NLTK data that is missing; python -m nltk.downloader stopwords omw-1.4 wordnet"
+        ) from error
+    except (ImportError, AttributeError) as error:
+        raise RecipeError(f"{package} does not import here ({error}); {remedy}") from error
+
+
+def _require_nltk(name: str, resources: tuple[str, ...]) -> None:
+    """Raises ModelError for what is missing, before the package would try to download it."""
+    if not resources:
+        return
+    try:
+        import nltk
+    except ModuleNotFoundError as error:
+        raise RecipeError(f"{name} needs nltk, which is not installed; pip install nltk") from error
+    for resource in resources:
+        for form in (resource, f"{resource}.zip"):
+            try:
+                nltk.data.find(form)
+            except LookupError:
+                continue
+            break
+        else:
+            wanted = resource.partition("/")[2]
+            raise ModelError(
+                f"{name} needs NLTK data {wanted!r}; python -m nltk.downloader {wanted}, or set NLTK_DATA"
+            )
+
+
+# --- nlpaug --------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _augmenter(kind: str, rate: float, parameters: tuple[tuple[str, Scalar], ...]) -> Any:
+    known = NLPAUG[kind]
+    module = _imported(known.module, NLPAUG_REMEDY)
+    _require_nltk(f"nlpaug:{kind}", known.resources)
+    try:
+        return getattr(module, kind)(**{known.rate: rate, **known.fixed, **dict(parameters)})
+    except (ValueError, TypeError, OSError, AssertionError) as error:
+        raise RecipeError(f"nlpaug:{kind} does not take {dict(parameters)!r}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class NlpaugNoise:
+    """An nlpaug augmenter; severity sets the share of words it may touch.
+
+    Source: Ma (2019), https://github.com/makcedward/nlpaug. Its own tokenizer may normalise white space.
+    """
+
+    kind: str
+    severity: int = 3
+    parameters: tuple[tuple[str, Scalar], ...] = ()
+
+    family: ClassVar[str] = "noise"
+    group: ClassVar[str] = "external"
+    nests: ClassVar[bool] = False
+    unit: ClassVar[str] = "words"
+    RATES: ClassVar[Rates] = (0.05, 0.10, 0.20, 0.35, 0.50)  # share of words, at least one
+
+    @property
+    def name(self) -> str:
+        return f"nlpaug:{self.kind}"
+
+    @property
+    def rate(self) -> float:
+        return self.RATES[self.severity - 1]
+
+    def perturb(self, text: str, rng: Random) -> str:
+        augmenter = _augmenter(self.kind, self.rate, self.parameters)
+        with _seeded(rng):
+            answers = augmenter.augment(text)
+        # nlpaug answers with an empty list, or an empty text, where it finds nothing to do.
+        answer = answers[0] if isinstance(answers, list) and answers else answers
+        return answer if isinstance(answer, str) and answer else text
+
+
+# --- textattack ----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _transformation(kind: str, parameters: tuple[tuple[str, Scalar], ...]) -> Any:
+    transformations = _imported("textattack.transformations", TEXTATTACK_REMEDY)
+    if kind == "DeepWordBug":
+        parts = [getattr(transformations, part)() for part in DEEP_WORD_BUG]
+        return transformations.CompositeTransformation(parts)
+    return getattr(transformations, kind)(**dict(parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class TextattackNoise:
+    """A textattack transformation applied to words drawn at random; severity is their share.
+
+    No model and no search: the transformation alone, one candidate drawn per word.
+
+    Source: Morris et al. (2020), arXiv:2005.05909.
+    """
+
+    kind: str
+    severity: int = 3
+    parameters: tuple[tuple[str, Scalar], ...] = ()
+
+    family: ClassVar[str] = "noise"
+    group: ClassVar[str] = "external"
+    nests: ClassVar[bool] = False
+    unit: ClassVar[str] = "words"
+    RATES: ClassVar[Rates] = (0.05, 0.10, 0.20, 0.35, 0.50)  # share of words, at least one
+
+    @property
+    def name(self) -> str:
+        return f"textattack:{self.kind}"
+
+    def perturb(self, text: str, rng: Random) -> str:
+        transformation = _transformation(self.kind, self.parameters)
+        attacked_text = _imported("textattack.shared", TEXTATTACK_REMEDY).AttackedText
+        with _seeded(rng):
+            # A text of none of its words makes textattack fail rather than answer "nothing to do".
+            current = attacked_text(text)
+            if not current.words:
+                return text
+            wanted = max(1, round(self.RATES[self.severity - 1] * len(current.words)))
+            # From the last word to the first: a word deleted moves only those behind it.
+            chosen = sorted(shuffled(rng, range(len(current.words)))[:wanted], reverse=True)
+            for index in chosen:
+                candidates = transformation(
+                    current, pre_transformation_constraints=[], indices_to_modify={index}
+                )
+                if candidates:
+                    current = choice(rng, sorted(candidates, key=lambda c: str(c.text)))
+            return str(current.text)

@@ -1,0 +1,125 @@
+"""The page of every perturbation, made from the code: `python -m robust_eval.perturb.gallery docs/perturbations.md`.
+
+Without an argument the page goes to standard output.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from robust_eval.files import write_atomic
+from robust_eval.perturb.apply import perturb_example
+from robust_eval.perturb.draws import SEVERITIES, Rated
+from robust_eval.perturb.external import NLPAUG, TEXTATTACK, NlpaugNoise, TextattackNoise
+from robust_eval.perturb.registry import REGISTRY, parameters_of
+from robust_eval.records import Example
+
+SENTENCES = (
+    "I didn't expect much, but the director's second film is really wonderful, and it is "
+    "definitely worth seeing with friends tonight.",
+    '"Our neighbors were going to leave," she said; the color of the theater had not changed in 20 years.',
+)
+SEED = 0
+GROUPS = {
+    "characters": "Characters",
+    "words": "Words",
+    "surface": "Surface",
+}
+# Characters that a page cannot show, written as their code points.
+SHOWN = str.maketrans(
+    {
+        "\u200b": "⟨U+200B⟩", "\u2060": "⟨U+2060⟩", "\u00ad": "⟨U+00AD⟩", "\u00a0": "⟨U+00A0⟩",
+        "\t": "⟨tab⟩", "\n": "⟨line break⟩", "`": "ˋ",
+    }
+)  # fmt: skip
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    lines = [
+        "# Perturbations",
+        "",
+        "Made by `python -m robust_eval.perturb.gallery docs/perturbations.md`; a test keeps it true.",
+        "",
+        f"{len(REGISTRY)} native perturbations, each with five severities. A rate is the probability that a unit is "
+        "hit; the realised dose of every example is recorded beside it. What is hit at a severity is hit alike at the "
+        "next one, unless a perturbation says otherwise. Name one with `--shift NAME@SEVERITY`.",
+        "",
+        "The examples are our own sentences at severities 1 to 5, seed 0.",
+        "",
+        "| name | group | family | rates at severity 1 to 5 | of |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| [`{k.name}`](#{k.name}) | {k.group} | {k.family} | {_rates(k)} | {k.unit} |"
+        for k in REGISTRY.values()
+    ]
+    for group, title in GROUPS.items():
+        lines += ["", f"## {title}"]
+        for kind in REGISTRY.values():
+            if kind.group == group:
+                lines += _section(kind)
+    lines += _externals()
+    return "\n".join(lines) + "\n"
+
+
+def _rates(kind: type[Rated]) -> str:
+    return " ".join(f"{rate:.0%}" for rate in kind.RATES)
+
+
+def _section(kind: type[Rated]) -> Iterator[str]:
+    yield from ("", f"### {kind.name}", "", inspect.cleandoc(kind.__doc__ or ""), "")
+    for parameter, type_ in parameters_of(kind).items():
+        yield f"Parameter `{parameter}` ({type_.__name__}, default `{getattr(kind(), parameter)}`)."
+        yield ""
+    if not kind.nests:
+        yield "Severities do not nest."
+        yield ""
+    for number, sentence in enumerate(SENTENCES):
+        example = Example(str(number), {"text": sentence}, "", str(number))
+        made = [
+            perturb_example([kind(severity)], example, seed=SEED, fields=["text"])[0].inputs["text"]
+            for severity in SEVERITIES
+        ]
+        if made[-1] == sentence:
+            continue  # nothing in this sentence for this perturbation
+        yield from ("```text", f"   {sentence}")
+        yield from (
+            f"{s}  {text.translate(SHOWN)}" for s, text in zip(SEVERITIES, made, strict=True)
+        )
+        yield from ("```", "")
+
+
+def _externals() -> Iterator[str]:
+    yield from ("", "## From other packages", "")
+    yield (
+        "Written `nlpaug:NAME` and `textattack:NAME`, wherever a native name goes. Severity is the share of words "
+        f"touched: {' '.join(f'{rate:.0%}' for rate in NlpaugNoise.RATES)}. They repeat exactly, but their severities "
+        "do not nest, and each package must be installed."
+    )
+    yield ""
+    for title, names, kind in (
+        ("nlpaug", NLPAUG, NlpaugNoise),
+        ("textattack", TEXTATTACK, TextattackNoise),
+    ):
+        yield (
+            f"- {title} ({(kind.__doc__ or '').partition('Source: ')[2].splitlines()[0].rstrip('.')}): "
+            + ", ".join(f"`{name}`" for name in names)
+        )
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the page to the file named, or to standard output."""
+    content = page().encode("utf-8")
+    if arguments:
+        write_atomic(Path(arguments[0]), content)
+    else:
+        sys.stdout.buffer.write(content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

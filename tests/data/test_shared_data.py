@@ -1,0 +1,80 @@
+"""Real data sets, when they are there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from robust_eval.data import OodSet, load, load_ood, make_splits
+from robust_eval.records import TaskKind
+
+FOLDER = os.environ.get("ROBUST_EVAL_TEST_DATA")
+pytestmark = pytest.mark.skipif(not FOLDER, reason="test data: ROBUST_EVAL_TEST_DATA is not set")
+SENTIMENT = ("negative", "positive")
+NLI = ("contradiction", "entailment", "neutral")
+
+
+def path_of(name):
+    return str(Path(FOLDER or "") / f"{name}.jsonl.gz")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "labels", "size"),
+    [
+        ("sst2/dev", TaskKind.CLASSIFICATION, SENTIMENT, 872),
+        ("sst2/test", TaskKind.CLASSIFICATION, SENTIMENT, 1_821),
+        ("snli/test", TaskKind.PAIR, NLI, 3_000),
+        ("squad_xquad_en/test", TaskKind.EXTRACTIVE_QA, (), 1_190),
+        ("gsm8k/test", TaskKind.OPEN_QA, (), 682),
+        ("imdb_contrast/test", TaskKind.CLASSIFICATION, SENTIMENT, 976),
+        ("nli_cad/dev", TaskKind.PAIR, NLI, 998),
+    ],
+)
+def test_real_data_load_by_inference(name, kind, labels, size):
+    dataset = load(path_of(name))
+    assert (dataset.task.kind, dataset.labels, len(dataset.examples)) == (kind, labels, size)
+
+
+def test_math_problems_keep_their_answers():
+    dataset = load(path_of("gsm8k/test"), task="math")
+    assert all(len(e.target) == 1 and e.target[0] for e in dataset.examples)
+    assert dataset.labels == ()
+
+
+def test_sst2_splits_are_clean():
+    splits = make_splits(
+        load(path_of("sst2/dev")),
+        load(path_of("sst2/train")),
+        limit=200,
+        train_size=2_000,
+        pool_size=64,
+        seed=0,
+    )
+    assert splits.summary["sizes"] == {
+        "test": 200,
+        "train": 1_800,
+        "dev": 200,
+        "demonstrations": 64,
+    }
+    assert set(splits.summary["label_counts"]["test"].values()) == {100}
+
+
+def test_a_three_class_set_serves_a_two_class_one_when_mapped():
+    ood = OodSet("tweets", path_of("tweet_sentiment/test"), label_map={"neutral": "-"})
+    shifted = load_ood(ood, load(path_of("sst2/dev")), limit=200, seed=0)
+    assert shifted.labels == SENTIMENT
+    assert len(shifted.examples) == 200
+    assert "rows left out: label 'neutral': 1,450" in shifted.notes
+
+
+def test_a_real_contrast_set_pairs_with_its_originals(write_json):
+    dataset = load(path_of("imdb_contrast/test"))
+    ood = OodSet("edits", path_of("imdb_contrast/test"), paired=True)
+    originals = [e for e in dataset.examples if e.source_id == e.id]
+    clean = load(
+        write_json([{"id": e.id, "text": e.inputs["text"], "label": e.target} for e in originals])
+    )
+    shifted = load_ood(ood, clean, limit=None, seed=0)
+    assert len(shifted.examples) == len(originals) == 488
+    before = {e.id: e.target for e in clean.examples}
+    assert all(before[e.id] != e.target for e in shifted.examples)  # these edits flip the label

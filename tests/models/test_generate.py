@@ -1,0 +1,92 @@
+"""Reading labels, numbers and refusals from what a model wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from robust_eval.models.batches import read_answer
+from robust_eval.models.generate import Continuation, is_refusal, parse_label, parse_number
+from robust_eval.records import Status, TaskKind
+
+WORDS = (("NEG", "negative"), ("NOT", "not positive"), ("POS", "positive"))
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("positive", "POS"),
+        (" Positive.", "POS"),
+        ("**POSITIVE**", "POS"),
+        ("not positive", "NOT"),
+        ("It is not  positive, I think", "NOT"),
+        ("positive because it moved me", "POS"),
+        ("The sentiment is negative.", "NEG"),
+        ("positive or negative", None),
+        ("positively", None),
+        ("never negative", None),
+        ("it isn't negative", None),
+        ("", None),
+        ("great", None),
+    ],
+)
+def test_labels_are_read_strictly_and_then_leniently(text: str, label: str | None) -> None:
+    assert parse_label(text, WORDS) == label
+
+
+def test_a_label_with_pattern_characters_is_read_as_text() -> None:
+    words = (("a", "c++"), ("b", "c"))
+    assert parse_label("c++", words) == "a"
+    assert parse_label("c", words) == "b"
+    assert parse_label("anything", (("x", ".+"), ("y", "z"))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("42", "42"),
+        ("The answer is 1,234.50 dollars", "1234.5"),
+        ("3 + 4 = 7.", "7"),
+        ("-5", "-5"),
+        ("so #### 18 (not 20)", "20"),
+        (".5", ".5"),
+        ("10.0", "10"),
+        ("none", None),
+    ],
+)
+def test_the_last_number_is_the_answer(text: str, number: str | None) -> None:
+    assert parse_number(text) == number
+
+
+def test_refusals_are_told_from_answers() -> None:
+    assert is_refusal("I'm sorry, but I cannot help with that")
+    assert is_refusal("As an AI language model, I have no opinion")
+    assert not is_refusal("sorry to say it is dull")
+
+
+@pytest.mark.parametrize(
+    ("text", "finished", "kind", "words", "status"),
+    [
+        ("positive", True, TaskKind.CLASSIFICATION, WORDS, Status.OK),
+        ("positive", False, TaskKind.CLASSIFICATION, WORDS, Status.OK),
+        ("hmm", True, TaskKind.CLASSIFICATION, WORDS, Status.UNPARSED),
+        ("hmm and so", False, TaskKind.CLASSIFICATION, WORDS, Status.TRUNCATED),
+        ("I cannot say", False, TaskKind.CLASSIFICATION, WORDS, Status.REFUSED),
+        ("Paris", True, TaskKind.OPEN_QA, (), Status.OK),
+        ("Paris, the capital of", False, TaskKind.OPEN_QA, (), Status.TRUNCATED),
+        ("", True, TaskKind.OPEN_QA, (), Status.UNPARSED),
+        ("I cannot answer this", True, TaskKind.OPEN_QA, (), Status.REFUSED),
+        ("4", True, TaskKind.MATH, (), Status.OK),
+        ("2 + 2 is", False, TaskKind.MATH, (), Status.TRUNCATED),
+    ],
+)
+def test_every_written_answer_has_the_status_that_it_earns(
+    text: str,
+    finished: bool,
+    kind: TaskKind,
+    words: tuple[tuple[str, str], ...],
+    status: Status,
+) -> None:
+    prediction = read_answer("e", Continuation(text, finished), kind, words, cut=False)
+    assert prediction.status is status
+    assert (prediction.label or prediction.text) is None or status is Status.OK
+    assert prediction.raw == text

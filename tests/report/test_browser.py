@@ -1,0 +1,262 @@
+"""The page in a real Chromium: nothing runs but its own script, nothing is fetched, it fits a phone."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from robust_eval.report import render_html
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+# Each sets window.__pwned, opens a dialog, sends a request or hides the page if any part of it takes.
+HOSTILE = " ".join(
+    (
+        "</script><script>window.__pwned=1</script>",
+        '"><img src=x onerror="window.__pwned=1;alert(1)">',
+        "'><svg><script>window.__pwned=1</script><a xlink:href=javascript:alert(1)>",
+        "</style><style>*{display:none!important;background:url(https://evil.example/x)}</style>",
+        "<!-- --!><script>window.__pwned=1</script> -->]]>",
+        "{{ constructor.constructor('window.__pwned=1')() }}{% include 'x' %}",
+        "</title></textarea></details><base href=//evil.example><link rel=stylesheet href=//evil.example/c>",
+        "<iframe srcdoc='<script>top.__pwned=1</script>'></iframe><form action=//evil.example>",
+        "<meta http-equiv=refresh content='0;url=https://evil.example'>",
+        "\u202egnp.exe\u2066\u2028\u2029\0\x1b[31m\ud800",
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if not Path(CHROMIUM).exists():
+        pytest.skip("Chromium: not installed")
+    if find_spec("playwright") is None:
+        pytest.skip("Chromium: playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser, path, *, width=1280, javascript=True, scheme="light"):
+    """A page with everything that it should not do collected in `page.trouble`."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        java_script_enabled=javascript,
+        color_scheme=scheme,
+    )
+    page = context.new_page()
+    page.trouble = []
+    page.on("console", lambda message: page.trouble.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: page.trouble.append(f"error: {error}"))
+
+    def dismissed(dialog):
+        page.trouble.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("dialog", dismissed)
+    page.on(
+        "request",
+        lambda r: page.trouble.append(f"request: {r.url}") if r.url != path.as_uri() else None,
+    )
+    page.goto(path.as_uri())
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture(scope="module")
+def report(folder, run_record):
+    path = folder / "report.html"
+    path.write_text(render_html(run_record), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def hostile(folder, make_run, poison):
+    path = folder / "hostile.html"
+    path.write_text(render_html(poison(make_run(n=12), HOSTILE)), encoding="utf-8")
+    return path
+
+
+def overflow(page):
+    return page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("which", ["report", "hostile"])
+def test_the_page_is_quiet_and_fits_its_window(chromium, request, which, width):
+    with opened(chromium, request.getfixturevalue(which), width=width) as page:
+        page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        assert overflow(page) <= 0
+        assert page.trouble == []
+
+
+def test_hostile_texts_never_run(chromium, hostile):
+    with opened(chromium, hostile) as page:
+        assert page.evaluate("window.__pwned") is None
+        assert page.evaluate("document.querySelectorAll('script').length") == 3
+        assert (
+            page.evaluate("document.querySelectorAll('img, iframe, form, base, link').length") == 0
+        )
+        assert page.locator("h1").is_visible()
+        page.locator("#f-text").fill("alert(1)")
+        page.locator("#f-set").select_option(index=1)
+        assert page.evaluate("window.__pwned") is None
+        assert page.trouble == []
+
+
+def test_an_injected_script_would_be_stopped_by_the_policy(chromium, folder, report):
+    # The control for the tests above: it shows that they can fail, and that the policy is in force.
+    text = report.read_text(encoding="utf-8")
+    broken = folder / "broken.html"
+    script = "<script>window.__pwned = 1</script><p style='color:red' onclick='1'>x</p>"
+    broken.write_text(text.replace("<main>", f"<main>{script}"), encoding="utf-8")
+    with opened(chromium, broken) as page:
+        assert page.evaluate("window.__pwned") is None
+        assert any("Content Security Policy" in said for said in page.trouble)
+
+
+def test_filters_by_set_model_and_outcome_work_together(chromium, report):
+    with opened(chromium, report) as page:
+        shown = page.locator("article.example:visible")
+        assert page.locator("#filters").is_visible()
+        page.locator("#f-set").select_option(label="keyboard-typos@3")
+        assert shown.count() == 12
+        page.locator("#f-model").select_option(label="demo:minilm")
+        page.locator("#f-outcome").select_option(label="right → wrong")
+        outcomes = shown.evaluate_all("list => list.map((e) => e.dataset.outcomes)")
+        assert outcomes
+        assert all("1:rw" in entry.split() for entry in outcomes)
+        assert page.locator("#f-count").inner_text() == f"{len(outcomes)} of 84 examples"
+        page.locator("#f-clear").click()
+        assert page.locator("#f-count").inner_text() == "84 examples"
+        assert page.trouble == []
+
+
+def test_search_finds_shifted_words_as_they_read(chromium, report):
+    with opened(chromium, report) as page:
+        page.locator("#f-text").fill("rt-0")
+        assert page.locator("article.example:visible").count() > 60
+        added = page.locator("details.group:visible ins").first
+        word = added.evaluate(
+            "ins => { const t = ins.closest('.text').cloneNode(true);"
+            " t.querySelectorAll('del').forEach((d) => d.remove()); return t.textContent.slice(0, 40); }"
+        )
+        page.locator("#f-text").fill(word)
+        assert page.locator("article.example:visible").count() >= 1
+        page.locator("#f-text").fill("no such words anywhere")
+        assert page.locator("article.example:visible").count() == 0
+        assert page.locator("#f-count").inner_text() == "0 of 84 examples"
+
+
+def test_without_javascript_every_example_can_be_opened_and_no_dead_control_shows(chromium, report):
+    with opened(chromium, report, javascript=False) as page:
+        assert page.locator("#filters").is_hidden()
+        groups = page.locator("details.group")
+        assert groups.count() == 7
+        for at in range(1, 7):
+            groups.nth(at).locator("summary").click()
+        assert page.locator("article.example:visible").count() == 84
+        assert page.locator("#verdict .headline").is_visible()
+
+
+@pytest.mark.parametrize(("width", "seen"), [(390, "narrow"), (1280, "wide")])
+def test_each_width_has_its_own_charts_with_readable_letters(chromium, report, width, seen):
+    with opened(chromium, report, width=width) as page:
+        charts = page.locator("svg.chart:visible")
+        assert page.locator(f".{seen} svg:visible").count() == 2
+        for at in range(charts.count()):
+            drawn = charts.nth(at).evaluate(
+                "svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width"
+            )
+            assert drawn * 12 >= 10  # pixels of the labels' letters
+
+
+def test_the_keyboard_reaches_the_skip_link_first_and_then_the_verdict(chromium, report):
+    with opened(chromium, report) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
+        page.keyboard.press("Enter")
+        assert page.url.endswith("#verdict")
+
+
+def test_print_shows_no_controls_and_clips_no_table(chromium, report):
+    with opened(chromium, report) as page:
+        page.emulate_media(media="print")
+        assert page.locator("nav").is_hidden()
+        assert page.locator("#filters").is_hidden()
+        assert (
+            page.locator(".scroll").first.evaluate("e => getComputedStyle(e).overflowX")
+            == "visible"
+        )
+
+
+@pytest.fixture(scope="module")
+def small_report(folder, make_run):
+    """Every kind of part once: the checker's time grows with the number of elements."""
+    path = folder / "small.html"
+    sets = [("noise", "mixed-noise", 1), ("noise", "mixed-noise", 5), ("domain", "imdb", None)]
+    record = replace(make_run(n=4, sets=sets, failing=0.2), warnings=("made up",))
+    path.write_text(render_html(record), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_axe_finds_no_accessibility_fault(chromium, small_report, width, scheme):
+    if find_spec("axe_playwright_python") is None:
+        pytest.skip("Chromium: axe-playwright-python is not installed")
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    with opened(chromium, small_report, width=width, scheme=scheme) as page:
+        page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        page.evaluate(axe)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        assert [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found] == []
+
+
+@pytest.fixture(scope="module")
+def many(folder, make_run):
+    gemma, *baselines = make_run(n=2).models
+    models = [replace(gemma, name=n) for n in ("a", "org/" + "x" * 300, "with spaces " * 20)]
+    names = ["s" * 200, *(f"shift-{i}" for i in range(1, 10))]
+    sets = [("noise", name, severity) for name in names for severity in (1, 3, 5)]
+    path = folder / "many.html"
+    path.write_text(
+        render_html(make_run(n=6, sets=sets, models=[*models, *baselines])), encoding="utf-8"
+    )
+    return path
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_many_models_and_sets_with_endless_names_still_fit(chromium, many, width):
+    with opened(chromium, many, width=width) as page:
+        assert overflow(page) <= 0
+        assert page.trouble == []
+        assert page.locator("svg.chart").count() == 4 + 10
