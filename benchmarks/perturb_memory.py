@@ -20,7 +20,7 @@ from robust_eval.build import perturb_file
 from robust_eval.recipes import parse_shifts
 
 LIMIT_MB = 1_000
-WORDS = "a plain sentence of some twenty words that a reviewer might have written late at night about a film".split()
+VOCABULARY = "a plain sentence of some twenty words that a reviewer might have written late at night about a film"
 
 
 def peak_mb() -> float:
@@ -36,11 +36,12 @@ def main() -> int:
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
+    words = VOCABULARY.split()
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "in.jsonl"), Path(folder, "out.jsonl")
         with source.open("w", encoding="utf-8") as file:
             for i in range(options.lines):
-                text = " ".join(WORDS[(i + k) % len(WORDS)] for k in range(20))
+                text = " ".join(words[(i + k) % len(words)] for k in range(20))
                 file.write(json.dumps({"text": f"{text} {i}", "label": i % 2}) + "\n")
         before = peak_mb()
         start = time.perf_counter()

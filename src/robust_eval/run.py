@@ -13,7 +13,7 @@ from typing import Any
 from robust_eval import __version__, store
 from robust_eval.build import build_sets
 from robust_eval.data import Splits, load, make_splits, training_spec
-from robust_eval.errors import OutputError
+from robust_eval.errors import InfrastructureError, OutputError
 from robust_eval.estimate import (
     characters,
     expected_seconds,
@@ -104,6 +104,7 @@ def evaluate(
             announce(_plan_line(models, test, sets, cache_dir))
             predictions, calls = _answer(models, test, sets, cache, cache_dir, progress)
             notes = cache.notes
+        _require_answers(predictions)
         cards = tuple(model.card for model in models)
         scores = score_all(test, sets, predictions)
         record = RunRecord(
@@ -231,6 +232,16 @@ def _answer(
             speeds[model.card.name] = characters([r.example for r in requests]) / seconds
     remember_speeds(cache_dir, speeds)
     return answers, cache.stored
+
+
+def _require_answers(predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]) -> None:
+    """Some failed requests are left out and counted; nothing can be said of a set that has no other."""
+    for (model, key), answers in predictions.items():
+        if all(p.status is Status.FAILED for p in answers):
+            raise InfrastructureError(
+                f"{model} answered none of the {len(answers)} requests of set {key!r}: it failed or "
+                "cannot be reached; other answers are kept"
+            )
 
 
 def _inputs_fingerprint(

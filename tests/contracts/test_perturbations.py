@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from robust_eval.errors import RecipeError
 from robust_eval.perturb import REGISTRY, make, perturb_example
 from robust_eval.perturb.draws import SEVERITIES
@@ -146,7 +148,7 @@ def test_what_is_hit_at_a_severity_is_hit_alike_at_the_next(
     name: str, text: str, seed: int
 ) -> None:
     edits = [recorded_edits(name, severity, text, seed) for severity in SEVERITIES]
-    for milder, harsher in zip(edits, edits[1:], strict=False):
+    for milder, harsher in itertools.pairwise(edits):
         assert milder <= harsher
 
 

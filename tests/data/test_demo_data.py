@@ -1,5 +1,6 @@
 import importlib.util
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +90,11 @@ def test_a_changed_package_is_not_trusted(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "demo_file", lambda: tmp_path / "gone.csv")
     with pytest.raises(DataError, match="cannot read the demo data"):
         load("demo:imdb")
+
+
+def test_the_documented_program_runs(capsys):
+    page = Path(__file__).parents[2] / "docs" / "data.md"
+    program = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    exec(compile(program, "data.md", "exec"), {})
+    assert "IMDB reviews of at most 1,000 characters" in capsys.readouterr().out
+    assert capsys.readouterr().err == ""

@@ -86,7 +86,7 @@ def review_context(tmp_path: Path) -> Callable[..., ModelContext]:
             "demonstrations": film_reviews(8, start=2000),
             "seed": 0,
             "cache_dir": tmp_path / "cache",
-            "training": TrainingSettings(epochs=4, learning_rate=5e-3, batch_size=8),
+            "training": TrainingSettings(epochs=6, learning_rate=5e-3, batch_size=8, patience=6),
             "device": "cpu",
             "max_length": 32,
             "offline": True,

@@ -48,7 +48,12 @@ def test_it_takes_three_labels_and_pairs(review_context: Context) -> None:
     labels = ("contradiction", "entailment", "neutral")
     words = {"contradiction": "never", "entailment": "indeed", "neutral": "perhaps"}
     train = tuple(
-        Example(f"p{i}", {"premise": "he runs", "hypothesis": f"{words[label]} he runs {i % 4}"}, label, f"p{i}")
+        Example(
+            f"p{i}",
+            {"premise": "he runs", "hypothesis": f"{words[label]} he runs {i % 4}"},
+            label,
+            f"p{i}",
+        )
         for i in range(30)
         for label in (labels[i % 3],)
     )
@@ -83,5 +88,7 @@ def test_the_fingerprint_is_of_the_training_data(review_context: Context, review
     assert fingerprint() == fingerprint(demonstrations=(), seed=9)
     assert fingerprint() != fingerprint(train=reviews(64))
     assert fingerprint() != fingerprint(dev=())
-    assert fingerprint() != fingerprint(labels=("negative", "positive", "zero"), train=(
-        *reviews(64), Example("z", {"text": "z"}, "zero", "z")))
+    assert fingerprint() != fingerprint(
+        labels=("negative", "positive", "zero"),
+        train=(*reviews(64), Example("z", {"text": "z"}, "zero", "z")),
+    )

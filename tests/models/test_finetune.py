@@ -53,7 +53,7 @@ def test_training_learns_and_the_card_tells_how(
     assert right >= 36
     training = model.card.details["training"]
     assert training["dev_accuracy"] >= 0.9
-    assert training["best_epoch"] <= training["epochs_run"] <= 4
+    assert training["best_epoch"] <= training["epochs_run"] <= 6
     assert training["train_examples"] == 64
     assert "seconds" not in json.dumps(model.card.details)
 
@@ -90,7 +90,7 @@ def test_a_second_model_loads_the_checkpoint_instead_of_training(
         model.prepare(progress)  # type: ignore[attr-defined]
     assert len(seen) == 1
     assert seen[0].startswith("fine-tuning")
-    assert not str(tiny_encoder.parent) in seen[0]
+    assert str(tiny_encoder.parent) not in seen[0]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,9 @@ def test_what_a_killed_training_left_behind_is_removed(tmp_path: Path) -> None:
 def test_of_two_trainings_at_once_the_first_to_finish_stays(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints" / "key"
 
-    def make(weights: bytes, meanwhile: Callable[[], object]) -> Callable[[Path], dict[str, object]]:
+    def make(
+        weights: bytes, meanwhile: Callable[[], object]
+    ) -> Callable[[Path], dict[str, object]]:
         def write(partial: Path) -> dict[str, object]:
             (partial / "model.safetensors").write_bytes(weights)
             meanwhile()
@@ -237,21 +239,27 @@ def test_a_warm_run_imports_no_torch(
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_pairs_are_trained_on_both_sides(tiny_encoder: Path, review_context: Context) -> None:
-    def pair(i: int) -> Example:
-        good = i % 2 == 0
-        inputs = {"premise": "the film was", "hypothesis": "very good" if good else "very bad"}
-        return Example(f"p{i}", inputs, "yes" if good else "no", f"p{i}")
+def test_pairs_are_trained_and_read_on_both_sides(
+    tiny_encoder: Path, review_context: Context
+) -> None:
+    def pair(premise: str, hypothesis: str, target: str) -> Example:
+        inputs = {"premise": premise, "hypothesis": hypothesis}
+        return Example(f"{premise} / {hypothesis}", inputs, target, "p")
 
+    train = tuple(
+        pair(f"the film {i}", w, t) for i in range(8) for w, t in (("good", "yes"), ("bad", "no"))
+    )
     context = review_context(
         task=TASKS[TaskKind.PAIR],
         labels=("no", "yes"),
-        train=tuple(map(pair, range(32))),
-        dev=tuple(map(pair, range(32, 40))),
+        train=train,
+        dev=(),
+        training=TrainingSettings(epochs=1, learning_rate=5e-3, batch_size=8),
     )
     model = load_model(f"ft:{tiny_encoder}", "baseline", context)
-    jobs: list[Job] = list(model.jobs([pair(0), pair(1)]))
-    assert [a.label for job in jobs for a in job.answer()] == ["yes", "no"]
+    asked = [pair("good", "bad", "no"), pair("bad", "good", "no"), pair("good", "good", "no")]
+    jobs: list[Job] = list(model.jobs(asked))
+    assert len({answer.scores for job in jobs for answer in job.answer()}) == 3
 
 
 @pytest.mark.parametrize(

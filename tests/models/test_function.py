@@ -80,7 +80,9 @@ def answers(
 
 
 @pytest.mark.parametrize("function", ["seen", "generator", "Grader.grade"])
-def test_labels_are_taken_as_they_are(answers: Callable[..., list[Prediction]], function: str) -> None:
+def test_labels_are_taken_as_they_are(
+    answers: Callable[..., list[Prediction]], function: str
+) -> None:
     assert [a.label for a in answers(function)] == ["positive", "negative", "negative", "negative"]
 
 
@@ -139,7 +141,9 @@ def test_a_wrong_answer_names_the_function_and_the_remedy(
 def test_a_function_that_always_raises_ends_the_run_as_infrastructure(
     answers: Callable[..., list[Prediction]],
 ) -> None:
-    with pytest.raises(InfrastructureError, match=r"RuntimeError: no server here for every one of 4"):
+    with pytest.raises(
+        InfrastructureError, match=r"RuntimeError: no server here for every one of 4"
+    ):
         answers("broken")
 
 

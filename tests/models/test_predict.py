@@ -144,7 +144,9 @@ def test_an_interruption_keeps_finished_batches(cache: PredictionCache) -> None:
 def test_failed_requests_are_given_but_asked_again_next_time(cache: PredictionCache) -> None:
     def fail(example: Example, call: int) -> Prediction:
         status = Status.FAILED if example.inputs["text"] == "b" else Status.OK
-        return Prediction(example.id, label=None if status is Status.FAILED else "positive", status=status)
+        return Prediction(
+            example.id, label=None if status is Status.FAILED else "positive", status=status
+        )
 
     requests = [ask(t, t) for t in "abcd"]
     answers = predict(Recorder(answer=fail), requests, cache)
@@ -155,7 +157,9 @@ def test_failed_requests_are_given_but_asked_again_next_time(cache: PredictionCa
     assert [a.status for a in answers] == ["ok"] * 4
 
 
-def test_models_that_may_not_be_kept_are_asked_again_by_the_next_run(cache: PredictionCache) -> None:
+def test_models_that_may_not_be_kept_are_asked_again_by_the_next_run(
+    cache: PredictionCache,
+) -> None:
     one = Recorder(lasting=False)
     predict(one, [ask("a", "1")], cache)
     predict(one, [ask("a", "1")], cache)
@@ -186,7 +190,7 @@ def test_impossible_answers_are_errors_and_not_kept(
 def test_a_wrong_number_of_answers_is_an_error(cache: PredictionCache) -> None:
     class Short(Recorder):
         def jobs(self, examples: Sequence[Example]) -> Iterator[Job]:
-            yield Job(tuple(range(len(examples))), lambda: [])
+            yield Job(tuple(range(len(examples))), list)
 
     class Partial(Recorder):
         def jobs(self, examples: Sequence[Example]) -> Iterator[Job]:

@@ -165,7 +165,7 @@ def test_a_text_is_never_read_as_a_format_and_never_starts_a_line(text: str) -> 
     assert rendered.startswith("Review: ")
     assert len(rendered.splitlines()) == 2
     kept = text.encode("utf-8", "replace").decode()
-    if len(kept.splitlines()) == 1 and not kept.splitlines()[0] != kept:
+    if len(kept.splitlines()) == 1 and kept.splitlines()[0] == kept:
         assert kept in rendered
 
 

@@ -28,9 +28,7 @@ from robust_eval.models.specs import DEMO_MODELS, PROVIDERS, parse_spec
         ("scripted:noisy?accuracy=0.8", "model", "scripted", "noisy?accuracy=0.8"),
     ],
 )
-def test_a_spec_means_a_provider_and_a_name(
-    text: str, role: str, provider: str, name: str
-) -> None:
+def test_a_spec_means_a_provider_and_a_name(text: str, role: str, provider: str, name: str) -> None:
     parsed = parse_spec(text, role)  # type: ignore[arg-type]
     assert (parsed.text, parsed.provider, parsed.name) == (text, provider, name)
 

@@ -234,6 +234,18 @@ def test_one_class_only_is_never_comparable(invented_run) -> None:
     assert "1.000" in row.reason
 
 
+def test_the_majority_is_that_of_the_items_compared(invented_run) -> None:
+    # 100 items, half and half; 40 items of label b fail, which leaves 50 of 60 with label a.
+    letters = {(m, k): "+" * 95 + "-" * 5 for m in "mb" for k in (CLEAN, "typos")}
+    targets = "b" * 40 + "a" * 50 + "b" * 10
+    whole = invented_run(letters, targets=targets)
+    assert whole.comparisons()[0].verdict == "no supported difference"
+    letters["m", "typos"] = "f" * 40 + "+" * 55 + "-" * 5
+    (row,) = invented_run(letters, targets=targets).comparisons()
+    assert row.verdict == "not comparable"
+    assert "0.833" in row.reason
+
+
 def test_holm_runs_over_every_pooled_test_of_the_report(invented_run) -> None:
     letters = {}
     for name, lost in (("m", 0), ("m2", 2), ("b", 12), ("b2", 14)):

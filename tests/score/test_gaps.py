@@ -36,6 +36,12 @@ def test_an_unpaired_gap_is_two_sample(invented_run) -> None:
     assert (gap.drop_changed, gap.right_to_wrong, gap.wrong_to_right) == (None, None, None)
 
 
+def test_an_unpaired_gap_counts_what_failed_on_either_side(invented_run) -> None:
+    run = invented_run({("m", CLEAN): "ff++-", ("m", "imdb"): "f+-"}, unpaired=["imdb"])
+    (gap,) = run.gaps()
+    assert (gap.left_out, gap.clean.n, gap.shifted.n) == (3, 3, 2)
+
+
 def test_a_failed_request_leaves_both_sides_and_is_never_wrong(invented_run) -> None:
     run = invented_run({("m", CLEAN): "f++++++-", ("m", "typos"): "-+f+++--"})
     (gap,) = run.gaps()

@@ -121,6 +121,14 @@ def test_rounding_does_not_break_ties() -> None:
     assert sign_flip([*third, 0.1 + 0.2, -0.3], ["a", "a", "a", "b", "c"]).p == 1
 
 
+def test_rounding_does_not_break_ties_between_irregular_sums() -> None:
+    root = 2**0.5
+    assert sign_flip([0.1 * root, 0.2 * root, -0.3 * root]).p == 1
+    many = [k * root for k in (0.1, 0.2, -0.3)] * 7
+    drawn = sign_flip(many)
+    assert (drawn.p, drawn.exact) == (1, False)
+
+
 def test_equal_answers_give_p_one() -> None:
     assert sign_flip([0.0] * 50).p == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # A text longer than this many characters a token is cut before it is tokenised: 5 MB would take
 # seconds, and no natural text has 64 characters in a token.
 LONGEST_TOKEN: Final = 64
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Classifier:
         ]
         with quiet():
             encoded = self.tokenizer(
-                *[[text[:characters] for text in column] for column in columns],
+                *[[_encodable(text[:characters]) for text in column] for column in columns],
                 truncation="longest_first",
                 max_length=length,
                 padding=False,
@@ -147,6 +149,11 @@ class Classifier:
             positions -= 2
         limit = int(min(self.tokenizer.model_max_length, 1_000_000))
         return min(limit, positions) if positions > 0 else limit
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates replaced: tokenizers take UTF-8 only."""
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @contextmanager

@@ -124,9 +124,10 @@ def edits(original: str, shifted: str) -> int:
     when the best alignment goes through the cuts.
     """
     total = left = right = 0
+    stretch = len(shifted) / max(1, len(original))
     while max(len(original) - left, len(shifted) - right) > EXACT_CHARACTERS:
         cut = min(left + BLOCK_CHARACTERS, len(original))
-        other = _same_place(original, cut, shifted, right + (cut - left))
+        other = _same_place(original, cut, shifted, right + int((cut - left) * stretch))
         total += Levenshtein.distance(original[left:cut], shifted[right:other])
         if cut == left and other == right:
             break

@@ -34,7 +34,7 @@ class Edit(NamedTuple):
 
 def check_severity(severity: object) -> None:
     """Raises RecipeError unless 1 to 5: index 0 would silently mean the worst rate."""
-    if isinstance(severity, bool) or severity not in SEVERITIES:
+    if type(severity) is not int or severity not in SEVERITIES:  # True and 2.0 are in it
         raise RecipeError(f"severity must be a whole number from 1 to 5, not {severity!r}")
 
 

@@ -89,7 +89,6 @@ TEXTATTACK: Mapping[str, Mapping[str, type]] = {
     "WordSwapRandomCharacterInsertion": _ENDS,
     "WordSwapRandomCharacterSubstitution": {},
     "WordSwapQWERTY": _ENDS,
-    "WordSwapHomoglyphSwap": {},
     "WordSwapInvisibleCharacters": {},
     "WordSwapContract": {},
     "WordSwapExtend": {},

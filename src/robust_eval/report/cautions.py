@@ -81,14 +81,20 @@ def limits(record: RunRecord) -> list[str]:
             f"The figures rest on {n.listed(draws)}. They support a claim about {n.listed(claims)}, "
             "not about the methods: that takes several draws of each."
         )
-    populations = [
+    populations: dict[str, list[str]] = {}
+    for key, text in (
         (CLEAN, record.dataset.population),
         *((s.key, s.population) for s in record.sets),
-    ]
-    if ruled := [f"{name(k)}: {one_line(p, 200)}" for k, p in populations if p]:
+    ):
+        if text:
+            populations.setdefault(one_line(text, 300), []).append(name(key))
+    if populations:
         said.append(
-            "Some texts were selected by a rule, so the figures hold for those texts only: "
-            f"{'; '.join(ruled[:6])}{f'; and {len(ruled) - 6} more sets' if len(ruled) > 6 else ''}."
+            "Some texts were selected by a rule, so the figures hold for those texts only. "
+            + " ".join(
+                f"{_capital(n.listed(keys, most=4))}: {text.rstrip('.')}."
+                for text, keys in populations.items()
+            )
         )
     if any(not s.paired for s in record.sets):
         said.append(
@@ -124,3 +130,8 @@ def _shift_names(record: RunRecord) -> list[str]:
 def described(card: ModelCard) -> str:
     """`prompted, 268 million weights`."""
     return f"{card.kind}, {n.weights(card.parameters)}"
+
+
+def _capital(words: str) -> str:
+    """`Clean and 2 more`: a sentence's start; a set's own name stays as it is."""
+    return "Clean" + words[len(CLEAN) :] if words.startswith(CLEAN) else words

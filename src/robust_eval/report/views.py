@@ -82,7 +82,7 @@ def shifts(record: RunRecord) -> tuple[ShiftView, ...]:
                 s.severity,
                 len(s.examples),
                 s.paired,
-                tuple(_facts(s)),
+                tuple(_facts(s, record.dataset.population)),
                 tuple(
                     _gap_row(
                         record, i, card.name, s.key, metric, gaps.get((card.name, s.key, metric))
@@ -100,7 +100,7 @@ def shifts(record: RunRecord) -> tuple[ShiftView, ...]:
     return tuple(views)
 
 
-def _facts(s: ShiftedSet) -> list[str]:
+def _facts(s: ShiftedSet, clean_population: str) -> list[str]:
     facts = [n.counted(len(s.examples), "example")]
     if s.doses:
         changed = sum(d.changed for d in s.doses) / len(s.doses)
@@ -111,7 +111,7 @@ def _facts(s: ShiftedSet) -> list[str]:
             facts.append(f"{n.number(words, signed=True)} words each on average")
     if not s.paired:
         facts.append("other texts than the clean set: not paired")
-    if s.population:
+    if s.population and s.population != clean_population:
         facts.append(f"population: {one_line(s.population)}")
     if s.built_against:
         facts.append(f"built against {name(s.built_against)}")
@@ -179,7 +179,9 @@ def _said(value: Any) -> str:
         text = "yes" if value else "no"
     elif isinstance(value, list | tuple) and all(isinstance(v, str | int | float) for v in value):
         text = ", ".join(str(v) for v in value)
-    elif isinstance(value, int | float):
+    elif isinstance(value, float):
+        text = min(repr(value), f"{value:.6g}", key=len)  # short ones exactly, long ones rounded
+    elif isinstance(value, int):
         text = str(value)
     else:
         text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
