@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from robust_eval.models.causal import MAX_CHARS_PER_TOKEN
 from robust_eval.models.generate import (
     Continuation,
     continue_greedily,
@@ -95,7 +96,7 @@ def _tokenised(
     """Prompt and labelled prompts of every example, tokenised in one call; none cut yet."""
     answers = model.prompt.answers()
     # A text far over the limit is cut by `_asked`; here it only must not be tokenised whole.
-    most = model.limit * 64
+    most = model.limit * MAX_CHARS_PER_TOKEN
     texts = []
     for example in examples:
         clipped = {field: example.inputs[field][:most] for field in model.context.task.fields}
@@ -112,7 +113,7 @@ def _tokenised(
 def _asked(
     model: CausalModel, example: Example, prompt: Ids, wholes: list[Ids]
 ) -> tuple[Question, bool]:
-    most = model.limit * 64
+    most = model.limit * MAX_CHARS_PER_TOKEN
     longest = max(map(len, wholes))
     clipped = any(len(example.inputs[field]) > most for field in model.context.task.fields)
     if longest <= model.limit and not clipped:
