@@ -93,8 +93,11 @@ def export(model: causal.CausalModel, folder: Path) -> None:
     from robust_eval.models.gguf_tokenizer import gguf_tokenizer
 
     network = model.network.model
-    if hasattr(network.config, "quantization_config"):
-        del network.config.quantization_config  # dequantised by now
+    # transformers 5 goes on calling the model quantised, and would not save what is float32 by now.
+    network.hf_quantizer = None
+    for mark in ("quantization_config", "_pre_quantization_dtype"):
+        if hasattr(network.config, mark):
+            delattr(network.config, mark)
     network.save_pretrained(folder)
     header = read_header(model.weights.path)
     tokenizer = gguf_tokenizer(header, model.weights.sha256, model.context.cache_dir)

@@ -2,8 +2,10 @@
 
     python benchmarks/noise_throughput.py
 
-Everything that a run pays is counted: the keyed stream, the example record and the realised dose. Both sides get the
-same 20-word texts, take turns, and the best of the rounds counts, in processor time.
+`texts/s` counts everything that a run pays: the keyed stream, the example record and the realised dose. `alone` is the
+noise by itself, `perturb(text, rng)`, which is what nlpaug's `augment(text)` does; `ratio` is alone over nlpaug, and
+`whole` the full path over nlpaug, which keys and measures nothing. Both sides get the same 20-word texts in one
+process, and the best of the rounds counts, in processor time.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from robust_eval.perturb import REGISTRY, make, perturb_example
 from robust_eval.records import Example
+from robust_eval.rng import stream
 
 VOCABULARY = (
     "the film keeps moving even where its story does not hold together and every actor seems to enjoy "
@@ -61,6 +64,11 @@ def ours(name: str, examples: Sequence[Example]) -> Callable[[], object]:
     ]
 
 
+def alone(name: str, originals: Sequence[str]) -> Callable[[], object]:
+    noise, rng = make(name, SEVERITY), stream(0, name)
+    return lambda: [noise.perturb(text, rng) for text in originals]
+
+
 def peer(name: str, originals: Sequence[str]) -> Callable[[], object] | None:
     if name not in PEERS:
         return None
@@ -78,14 +86,18 @@ def peer(name: str, originals: Sequence[str]) -> Callable[[], object] | None:
 def main() -> int:
     examples = [Example(str(i), {"text": t}, "", str(i)) for i, t in enumerate(texts(TEXTS))]
     originals = texts(PEER_TEXTS)
-    print(f"{'perturbation':<22}{'group':<12}{'texts/s':>10}{'nlpaug':>10}{'ratio':>8}")
+    print(
+        f"{'perturbation':<22}{'group':<12}{'texts/s':>10}{'alone':>10}{'nlpaug':>10}{'ratio':>8}{'whole':>8}"
+    )
     missed = 0
     for name, kind in REGISTRY.items():
         mine = per_second(ours(name, examples), TEXTS)
         line = f"{name:<22}{kind.group:<12}{mine:>10,.0f}"
+        noise = per_second(alone(name, texts(TEXTS)), TEXTS)
+        line += f"{noise:>10,.0f}"
         if work := peer(name, originals):
             theirs = per_second(work, PEER_TEXTS)
-            line += f"{theirs:>10,.0f}{mine / theirs:>8.1f}"
+            line += f"{theirs:>10,.0f}{noise / theirs:>8.1f}{mine / theirs:>8.1f}"
         if name != "mixed-noise" and mine < TARGETS[kind.group]:
             missed += 1
             line += f"  under {TARGETS[kind.group]:,}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from robust_eval.data import OodSet, load_ood, ood_sets
+from robust_eval.data import OodSet, Reading, load_ood, ood_sets
 from robust_eval.errors import DataError, RecipeError, did_you_mean
 from robust_eval.perturb import dose, literal, perturb_example, protections
 from robust_eval.perturb.files import FileSummary, write_perturbed
@@ -23,16 +23,17 @@ def build_sets(
     limit: int | None,
     seed: int,
     exclude: Sequence[Example] = (),
+    reading: Reading | None = None,
     progress: Progress = silent,
 ) -> tuple[ShiftedSet, ...]:
     """One shifted set per plan, in order; `*` becomes every natural shift that the data set has.
 
     Noise sets hold the clean set's ids in its order. `ood` maps a name to the user's own data and comes
-    before the catalog. `limit` and `exclude` apply to natural shifts.
+    before the catalog; `reading` says how. `limit` and `exclude` apply to natural shifts.
     Raises DataError when a natural shift is asked for and none is known: a part of what was asked is
     never left out silently, not even when noise remains.
     """
-    natural = _natural_shifts(dataset, plans, ood)
+    natural = _natural_shifts(dataset, plans, ood, reading)
     made = [plan for plan in plans if isinstance(plan, NoisePlan)]
     steps = len(made) * len(dataset.examples) + len(natural)
     sets: list[ShiftedSet] = []
@@ -84,13 +85,13 @@ def _noise_set(dataset: Dataset, plan: NoisePlan) -> ShiftedSet:
 
 
 def _natural_shifts(
-    dataset: Dataset, plans: Sequence[Plan], ood: Mapping[str, str]
+    dataset: Dataset, plans: Sequence[Plan], ood: Mapping[str, str], reading: Reading | None
 ) -> dict[str, OodSet]:
     """The natural shifts that the plans name, by name, before any of them is loaded."""
     wanted = [plan.name for plan in plans if isinstance(plan, NaturalPlan)]
     if not wanted:
         return {}
-    known = {found.name: found for found in ood_sets(dataset.name, ood)}
+    known = {found.name: found for found in ood_sets(dataset.name, ood, reading)}
     if EVERY in wanted and not known:
         raise DataError(
             f"no natural shift is known for {dataset.name!r}; give one with --ood NAME=DATA, "

@@ -33,15 +33,7 @@ from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.perturb import DEFAULT_SEVERITY, REGISTRY, NoisePlan, make, perturbations_folder
 from robust_eval.records import FAMILIES, Family, Perturbation
 
-__all__ = [
-    "NaturalPlan",
-    "NoisePlan",
-    "Plan",
-    "describe_perturbations",
-    "describe_recipes",
-    "parse_shifts",
-    "recipe_names",
-]
+__all__ = ["NaturalPlan", "NoisePlan", "Plan", "describe_perturbations", "describe_recipes", "parse_shifts", "recipe_names"]  # fmt: skip
 
 MAX_RECIPE_BYTES = 256 * 1024
 MAX_SETS = 1_000
@@ -92,7 +84,7 @@ def describe_perturbations() -> list[tuple[str, ...]]:
             kind.group,
             kind.family,
             " ".join(f"{rate:.0%}" for rate in kind.RATES) + f" of {kind.unit}",
-            first_line(kind),
+            (kind.__doc__ or "").strip().splitlines()[0],
         )
         for kind in REGISTRY.values()
     ]
@@ -111,11 +103,6 @@ def describe_recipes() -> list[tuple[str, ...]]:
         )
         rows.append((name, sets, str(_load(path).get("summary", ""))))
     return rows
-
-
-def first_line(documented: object) -> str:
-    """The first line of a docstring."""
-    return (documented.__doc__ or "").strip().splitlines()[0]
 
 
 # --- one spec ------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from typing import Any
 
 from robust_eval import __version__, store
 from robust_eval.build import build_sets
-from robust_eval.data import Splits, load, make_splits, training_spec
-from robust_eval.errors import InfrastructureError, OutputError
+from robust_eval.data import Reading, Splits, load, make_splits, training_spec
+from robust_eval.errors import InfrastructureError, OutputError, UsageError
 from robust_eval.estimate import (
     characters,
     expected_seconds,
@@ -90,6 +90,7 @@ def evaluate(
         limit=settings.limit,
         seed=settings.seed,
         exclude=seen,
+        reading=Reading(dict(settings.columns), dict(settings.label_map), settings.encoding),
         progress=progress,
     )
     models = _models(settings, _context(settings, splits, cache_dir, output.offline, progress))
@@ -199,6 +200,8 @@ def _context(
 
 def _models(settings: Settings, context: ModelContext) -> tuple[Model, ...]:
     baselines = settings.baselines or (default_baseline(settings.models),)
+    if both := set(baselines) & set(settings.models):
+        raise UsageError(f"{min(both)!r} would be compared with itself; name another --baseline")
     return (
         *(load_model(spec, "model", context) for spec in settings.models),
         *(load_model(spec, "baseline", context) for spec in baselines),

@@ -105,7 +105,7 @@ def test_a_severity_off_the_scale_is_an_error(name: str, severity: object) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(text=any_text, severity=st.sampled_from(SEVERITIES), seed=st.integers(0, 2**64))
 def test_any_text_gives_the_same_text_again(name: str, text: str, severity: int, seed: int) -> None:
     first = perturbed(name, severity, text, seed)
@@ -130,7 +130,7 @@ def test_a_long_text_takes_no_more_than_linear_work(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NESTING)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(text=any_text, seed=st.integers(0, 2**32))
 def test_every_severity_draws_equally_often(name: str, text: str, seed: int) -> None:
     after = set()
@@ -142,7 +142,7 @@ def test_every_severity_draws_equally_often(name: str, text: str, seed: int) -> 
 
 
 @pytest.mark.parametrize("name", NESTING)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(text=any_text, seed=st.integers(0, 2**32))
 def test_what_is_hit_at_a_severity_is_hit_alike_at_the_next(
     name: str, text: str, seed: int

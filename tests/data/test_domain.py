@@ -1,6 +1,6 @@
 import pytest
 
-from robust_eval.data import OodSet, describe_domains, load_ood, ood_sets, training_spec
+from robust_eval.data import OodSet, Reading, describe_domains, load_ood, ood_sets, training_spec
 from robust_eval.data.catalog import DATA_SETS, PAIRINGS
 from robust_eval.data.demo import SOURCES
 from robust_eval.data.hub import parse_hub_spec
@@ -141,3 +141,15 @@ def test_a_paired_set_of_other_data_is_an_error(write_json, id_set):
     ood = OodSet("edits", write_json(rows_of(4)), paired=True)
     with pytest.raises(DataError, match="no source_id is an id of 'films'"):
         load_ood(ood, id_set, limit=None, seed=0)
+
+
+def test_the_users_own_set_is_read_as_the_id_set_or_by_our_names(write_json, id_set):
+    """`--column text=review --label-map 0=negative,1=positive` holds for `--ood` files too."""
+    reading = Reading({"text": "review", "label": "stars"}, {"0": "negative", "1": "positive"})
+    as_id_set = [{"review": f"tweet {i}", "stars": i % 2} for i in range(6)]
+    for number, rows in enumerate((as_id_set, rows_of(6))):
+        path = write_json(rows, name=f"ood{number}.jsonl")
+        (ood,) = ood_sets("films", {"tweets": str(path)}, reading)
+        loaded = load_ood(ood, id_set, limit=None, seed=0)
+        assert {e.target for e in loaded.examples} == {"negative", "positive"}
+        assert len(loaded.examples) == 6

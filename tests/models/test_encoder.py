@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -115,9 +115,9 @@ def test_scores_that_are_not_numbers_end_the_run(
 
 
 @pytest.fixture
-def copied(tiny_encoder: Path, tmp_path: Path) -> Iterator[Path]:
+def copied(tiny_encoder: Path, tmp_path: Path) -> Path:
     """A copy of the tiny encoder that a test may spoil."""
-    yield Path(shutil.copytree(tiny_encoder, tmp_path / "copied"))
+    return Path(shutil.copytree(tiny_encoder, tmp_path / "copied"))
 
 
 @pytest.mark.parametrize(
@@ -156,10 +156,14 @@ def test_broken_weights_and_configurations_are_model_errors(
     copied: Path, review_context: Context, spoil: Callable[[Path], object]
 ) -> None:
     spoil(copied)
-    with pytest.raises(ModelError):
+
+    def use() -> None:
         model = load_model(str(copied), "baseline", review_context())
-        _ = model.card
+        assert model.card
         answers(model, (review("good"),))
+
+    with pytest.raises(ModelError):
+        use()
 
 
 def test_a_file_a_missing_folder_and_an_unreachable_hub_say_the_remedy(tmp_path: Path) -> None:

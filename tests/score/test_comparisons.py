@@ -40,7 +40,7 @@ def test_a_model_that_keeps_what_the_baseline_loses_loses_less(invented_run) -> 
     assert row.p_value == row.p_holm == sign_flip(differences).p
     assert (row.model, row.baseline, row.shift, row.set_key) == ("m", "b", "typos", None)
     assert row.verdict == "loses less"
-    assert "m loses 0.000 and b loses 0.200" in row.reason
+    assert "m loses 0.0 points and b loses 20.0" in row.reason
     assert "1 test." in row.reason
     assert (row.clusters, row.left_out, row.metric, row.paired) == (100, 0, "accuracy", True)
 
@@ -208,8 +208,8 @@ def test_a_model_near_chance_is_not_comparable_however_small_its_p(invented_run,
     assert row.p_holm is not None
     assert row.p_holm < 1e-9
     assert row.verdict == "not comparable"
-    assert f"of {weak} 0.537" in row.reason
-    assert "majority rate of 0.500" in row.reason
+    assert f"of {weak}, 53.8%" in row.reason
+    assert "majority rate of 50.0%" in row.reason
 
 
 def test_an_always_wrong_model_that_never_changes_its_answer_is_not_robust(invented_run) -> None:
@@ -231,7 +231,7 @@ def test_one_class_only_is_never_comparable(invented_run) -> None:
     )
     (row,) = run.comparisons()
     assert row.verdict == "not comparable"
-    assert "1.000" in row.reason
+    assert "majority rate of 100.0%" in row.reason
 
 
 def test_the_majority_is_that_of_the_items_compared(invented_run) -> None:
@@ -243,7 +243,7 @@ def test_the_majority_is_that_of_the_items_compared(invented_run) -> None:
     letters["m", "typos"] = "f" * 40 + "+" * 55 + "-" * 5
     (row,) = invented_run(letters, targets=targets).comparisons()
     assert row.verdict == "not comparable"
-    assert "0.833" in row.reason
+    assert "majority rate of 83.3%" in row.reason
 
 
 def test_holm_runs_over_every_pooled_test_of_the_report(invented_run) -> None:

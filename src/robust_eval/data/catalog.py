@@ -128,6 +128,8 @@ class OodSet:
     columns: Mapping[str, str] = field(default_factory=dict)
     max_characters: int | None = None  # the rule: no field of an example is longer
     paired: bool = False
+    encoding: str = "utf-8"
+    given: bool = False  # by the user: read as the ID set is, where its columns have those names
     licence: str = "as its owner states"
     paper: str = ""
 

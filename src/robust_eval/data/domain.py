@@ -12,27 +12,39 @@ from robust_eval.data.duplicates import Key, key_of, normalised
 from robust_eval.data.examples import Loaded, read_examples
 from robust_eval.data.fingerprint import fingerprint
 from robust_eval.data.loading import open_source
-from robust_eval.data.source import Source
+from robust_eval.data.source import Reading, Source
 from robust_eval.errors import DataError, did_you_mean
 from robust_eval.records import Dataset, Example
 
 PAIRED = "paired:"
 
 
-def ood_sets(dataset_name: str, overrides: Mapping[str, str] | None = None) -> tuple[OodSet, ...]:
+def ood_sets(
+    dataset_name: str,
+    overrides: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
+) -> tuple[OodSet, ...]:
     """The natural shifts of an ID set: the catalog's, then those of `overrides`.
 
     An override (`--ood NAME=SPEC`) replaces the catalog's set of that name, rule and label map included, or adds a
-    new one. A spec that begins with `paired:` holds edited copies of ID examples, named by `source_id`.
+    new one; it is read as the ID set is (`reading`). A spec that begins with `paired:` holds edited copies of ID
+    examples, named by `source_id`.
     The name may be the spec (`demo:imdb`, `sst2#validation`). Empty when nothing is known or given.
     """
     name = dataset_name.removeprefix("demo:").partition("#")[0]
+    reading = reading or Reading()
     sets = {ood.name: ood for ood in PAIRINGS.get(name, ())}
     for given, spec in (overrides or {}).items():
         if not given.strip() or not spec.removeprefix(PAIRED).strip():
             raise DataError(f"--ood {given}={spec}: a name and a data spec are needed")
         sets[given] = OodSet(
-            name=given, spec=spec.removeprefix(PAIRED), paired=spec.startswith(PAIRED)
+            name=given,
+            spec=spec.removeprefix(PAIRED),
+            paired=spec.startswith(PAIRED),
+            columns=reading.columns,
+            label_map=reading.label_map,
+            encoding=reading.encoding,
+            given=True,
         )
     return tuple(sets.values())
 
@@ -53,12 +65,15 @@ def load_ood(
 
     Raises: DataError for a label that the ID set does not have, and when nothing is left.
     """
-    source = open_source(ood.spec)
+    source = open_source(ood.spec, encoding=ood.encoding)
+    columns, label_map = (
+        _as_given(ood, dataset, source) if ood.given else (ood.columns, ood.label_map)
+    )
     loaded = read_examples(
         source,
         task=dataset.task.kind,
-        columns=ood.columns,
-        label_map=ood.label_map,
+        columns=columns,
+        label_map=label_map,
         keep=_rule(ood.max_characters),
     )
     _check_labels(ood, dataset, loaded)
@@ -84,6 +99,20 @@ def load_ood(
         population=_population(ood, source, loaded, len(drawn), dataset.task.has_labels),
         notes=tuple(notes),
     )
+
+
+def _as_given(
+    ood: OodSet, dataset: Dataset, source: Source
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The ID set's columns that this source has too, and its label map; ID labels stand for themselves.
+
+    A user's out-of-domain file may use the ID file's names or ours already: both are meant.
+    """
+    first = next(source.rows(), None)
+    columns = {f: c for f, c in ood.columns.items() if first is None or c in first.values}
+    if not ood.label_map:
+        return columns, {}
+    return columns, {label: label for label in dataset.labels} | dict(ood.label_map)
 
 
 class _Rule:

@@ -30,3 +30,12 @@ class Source:
     label_map: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     population: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the user wants files read: `--column`, `--label-map` and `--encoding`."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    label_map: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = "utf-8"

@@ -69,7 +69,7 @@ class Plan:
         best = (result or {}).get("dev_accuracy")
         if isinstance(best, float) and best <= majority_share(self.context.dev):
             found.append(
-                f"accuracy on its held-out part is {best:.3f}, no better than always giving the "
+                f"accuracy on its held-out part is {best:.1%}, no better than always giving the "
                 "most frequent label; give it more training data or epochs"
             )
         return found

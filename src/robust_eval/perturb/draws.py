@@ -134,6 +134,8 @@ def alone(text: str, position: int) -> bool:
 
     False inside combining and emoji sequences, which an edit would tear apart.
     """
+    if text[position - 1 if position else 0 : position + 2].isascii():
+        return True  # nearly always, and far quicker
     following = text[position + 1 : position + 2]
     return not (
         continues(text[position])

@@ -180,10 +180,7 @@ def _require_nltk(name: str, resources: tuple[str, ...]) -> None:
     """Raises ModelError for what is missing, before the package would try to download it."""
     if not resources:
         return
-    try:
-        import nltk
-    except ModuleNotFoundError as error:
-        raise RecipeError(f"{name} needs nltk, which is not installed; pip install nltk") from error
+    nltk = _imported("nltk", "pip install nltk")
     for resource in resources:
         for form in (resource, f"{resource}.zip"):
             try:

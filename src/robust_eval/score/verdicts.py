@@ -1,4 +1,4 @@
-"""What may be said from a comparison's figures, and the one sentence that says why."""
+"""What may be said from a comparison's figures, and the one sentence that says why, in points."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ def guard(row: Comparison, majority: float, *, higher_is_better: bool = True) ->
     ]
     if not weak:
         return row
-    who = " and ".join(f"{name} {_scores(clean)}" for name, clean in weak)
-    bar = f"the majority rate of {rate:.3f}" if majority else f"{rate:.3f}"
+    who = " and ".join(
+        f"{name}, {_points(clean.value)}% ({_points(clean.low)} to {_points(clean.high)}),"
+        for name, clean in weak
+    )
+    bar = f"the majority rate of {_points(rate)}%" if majority else f"{_points(rate)}%"
     reason = (
         f"Clean {row.metric} of {who} is not supported to beat {bar}: there is too little to lose."
     )
@@ -60,9 +63,11 @@ def excludes_zero(estimate: Estimate) -> bool:
 
 
 def _figures(row: Comparison) -> str:
+    found = row.difference
+    spread = f"({_points(found.low, signed=True)} to {_points(found.high, signed=True)})"
     return (
-        f"{row.model} loses {_share(row.drop_model.value)} and {row.baseline} loses "
-        f"{_share(row.drop_baseline.value)}, a difference of {_scores(row.difference, signed=True)}"
+        f"{row.model} loses {_points(row.drop_model.value)} points and {row.baseline} loses "
+        f"{_points(row.drop_baseline.value)}, a difference of {_points(found.value, signed=True)} {spread}"
     )
 
 
@@ -92,19 +97,18 @@ def _hint(row: Comparison) -> str:
     if needed <= row.clusters:
         return ""
     return (
-        f" Finding a difference of {WORTH_FINDING} takes about {needed} originals; "
+        f" Finding a difference of {_points(WORTH_FINDING)} points takes about {needed} originals; "
         f"there were {row.clusters}."
     )
 
 
-def _scores(estimate: Estimate, *, signed: bool = False) -> str:
-    value, low, high = (_share(x, signed) for x in (estimate.value, estimate.low, estimate.high))
-    return f"{value} [{low}, {high}]"
-
-
-def _share(share: float, signed: bool = False) -> str:
-    rounded = round(share, 3) + 0.0  # the sum turns -0.0, which would print its sign, into 0.0
-    return f"{rounded:+.3f}" if signed and rounded else f"{rounded:.3f}"
+def _points(share: float, *, signed: bool = False) -> str:
+    """Percentage points with one decimal and a true minus sign."""
+    rounded = (
+        round(100 * share, 1) + 0.0
+    )  # the sum turns -0.0, which would print its sign, into 0.0
+    text = f"{rounded:+.1f}" if signed and rounded else f"{rounded:.1f}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _tests(tests: int) -> str:
