@@ -49,7 +49,7 @@ class Network:
         self.model = model.to(placement.device).eval()
         self.placement = placement
         self.notes: list[str] = []
-        self._body = model.base_model
+        self._body = _body(self.model)
         parameters = inspect.signature(self._body.forward).parameters
         self._takes_positions = "position_ids" in parameters
         self._memo: tuple[Ids, Prefix] | None = None
@@ -168,6 +168,12 @@ class Network:
             self.notes.append(
                 "prompt prefix computed for every example: its cache cannot be shared"
             )
+
+
+def _body(model: Any) -> Any:
+    """The model without its vocabulary; transformers 4.57 calls Gemma 3 its own base model."""
+    body = model.base_model
+    return body if body is not model else getattr(model, "model", model)
 
 
 def _near(ours: torch.Tensor, plain: torch.Tensor, tolerance: float) -> bool:
