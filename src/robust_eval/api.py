@@ -63,14 +63,12 @@ class Evaluation:
         import pandas as pd
 
         rows: list[dict[str, Any]] = []
-        sets = [(CLEAN, self.record.dataset.examples, ())]
-        for key, examples, doses in [
-            *sets,
-            *((s.key, s.examples, s.doses) for s in self.record.sets),
-        ]:
+        clean = self.record.dataset.examples
+        sets = ((s.key, s.examples, s.doses) for s in self.record.sets)
+        for key, examples, doses in ((CLEAN, clean, ()), *sets):
             for i, example in enumerate(examples):
-                row = {"set_key": key, "id": example.id, "source_id": example.source_id}
-                row |= {"target": example.target, **example.inputs}
+                row: dict[str, Any] = {"set_key": key, "id": example.id}
+                row |= {"source_id": example.source_id, "target": example.target, **example.inputs}
                 rows.append(row | (dataclasses.asdict(doses[i]) if doses else {}))
         return pd.DataFrame(rows)
 
@@ -96,15 +94,16 @@ def evaluate(
     known = {f.name for f in dataclasses.fields(Settings)} - {"models", "baselines", "shifts"}
     if unknown := sorted(set(settings) - known):
         raise UsageError(f"unknown setting {unknown[0]!r}{did_you_mean(unknown[0], known)}")
+    values: dict[str, Any] = {
+        name: tuple(value.items()) if isinstance(value, Mapping) else value
+        for name, value in settings.items()
+    }
     checked = Settings(
         models=_names(model),
         baselines=_names(baseline),
         shifts=_names(shift),
         dataset=dataset,
-        **{
-            name: tuple(value.items()) if isinstance(value, Mapping) else value
-            for name, value in settings.items()
-        },
+        **values,
     )
     output = Output(
         folder=None if out is None else str(out),

@@ -58,7 +58,7 @@ def read_speeds(cache_dir: Path) -> dict[str, float]:
 def remember_speeds(cache_dir: Path, measured: Mapping[str, float]) -> None:
     """Adds measured speeds to those of earlier runs."""
     if measured:
-        speeds = read_speeds(cache_dir) | measured
+        speeds = read_speeds(cache_dir) | dict(measured)
         write_atomic(cache_dir / SPEEDS, json.dumps(speeds, sort_keys=True).encode())
 
 

@@ -11,7 +11,9 @@ from robust_eval.records import Example, Progress, Task, silent
 @dataclass(frozen=True, slots=True)
 class PromptSettings:
     shots: int = 4  # demonstrations in the prompt; 0 is zero-shot
-    scoring: str = "labels"  # "labels": log-likelihood of each label; "generate": generate and parse
+    scoring: str = (
+        "labels"  # "labels": log-likelihood of each label; "generate": generate and parse
+    )
     length_normalised: bool = False  # divide a label's log-likelihood by its number of tokens
     calibrate: bool = False  # contextual calibration (Zhao et al. 2021)
     template: str | None = None  # name of a built-in template, or path of a TOML file
