@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import ClassVar, NamedTuple, TypeVar
 
@@ -100,6 +101,8 @@ def settle(edits: Sequence[Edit]) -> list[Edit]:
     Smallest draw first, never left to right: an edit of severity s cannot be pushed out by one that
     only appears at s + 1.
     """
+    if all(one.end <= other.start for one, other in pairwise(edits)):
+        return list(edits)  # disjoint and in order already, as most are
     taken: set[int] = set()
     kept = []
     for edit in sorted(edits):
