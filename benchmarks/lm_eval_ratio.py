@@ -216,6 +216,8 @@ def main() -> None:
         for a, b in zip(row, other, strict=True)
     )
     rate = 2 / (1 / before.rate + 1 / after.rate)
+    # Other work on the machine may slow one part of the run: the peer's best rate seen counts.
+    ratio = rate / max(theirs.rate, *answer["tried"].values())
     accuracy = sum(
         LABELS[best(row)] == example.target
         for row, example in zip(before.logprobs, examples, strict=True)
@@ -227,6 +229,8 @@ def main() -> None:
             f"--peer-examples {count}" if count != options.examples else "",
             f"--shots {options.shots}",
             f"--seed {options.seed}",
+            f"--peer-batch-sizes {options.peer_batch_sizes}",
+            f"--peer-sample {options.peer_sample}",
         )
         if part
     )
@@ -245,11 +249,11 @@ def main() -> None:
         f"| lm-eval, batch size {answer['batch_size']} | {count} | {theirs.seconds:.1f} | "
         f"{theirs.rate:.3f} |",
         f"| robust-eval, after | {len(examples)} | {after.seconds:.1f} | {after.rate:.2f} |",
-        f"| **ratio** | | | **{rate / theirs.rate:.1f}** |",
+        f"| **ratio to lm-eval's best rate** | | | **{ratio:.1f}** |",
         "",
         f"- Model {options.model}, {options.shots} demonstrations; the prompt without the review has "
         f"{shared} tokens. Accuracy {accuracy:.3f}.",
-        f"- lm-eval's batch sizes tried on a sample: {tried}.",
+        f"- lm-eval's batch sizes tried on {options.peer_sample} examples: {tried}.",
         f"- Largest difference of a label's log-likelihood: {distance:.1e}.",
         f"- Answers that differ: {len(differing)} of {count}"
         + "".join(f"; {name} (margin {a:.1e} here, {b:.1e} there)" for name, a, b in differing)
@@ -263,7 +267,7 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text("\n".join(lines), "utf-8")
     print("\n".join(lines))
-    if rate / theirs.rate < TARGET:
+    if ratio < TARGET:
         sys.exit(f"under the target of {TARGET} (aim {AIM})")
     if len(differing) > MOST_DIFFERENT * count or any(
         max(abs(a), abs(b)) >= NEAR for _, a, b in differing
