@@ -68,7 +68,7 @@ def robust_eval(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
             | environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
 

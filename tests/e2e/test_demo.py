@@ -55,14 +55,15 @@ def killed_while_answering(folder: Path, cache: Path, after: int) -> int:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    for _ in range(3000):
+    for _ in range(9000):
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(timeout=0.1)
         if answers(cache) > after:
             process.send_signal(signal.SIGKILL)
-    return process.wait(timeout=60)
+    return process.wait(timeout=120)
 
 
+@pytest.mark.timeout(1800)  # the demo model is read from its file three times
 def test_the_demo_runs_is_killed_resumes_and_is_warm(
     robust_eval: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -83,8 +84,7 @@ def test_the_demo_runs_is_killed_resumes_and_is_warm(
     assert json.loads((tmp_path / "warm" / "run.json").read_text())["host"]["model_calls"] == 0
 
     cache = tmp_path / "second-cache"
-    codes = [killed_while_answering(tmp_path, cache, after) for after in (0, 30)]
-    assert codes == [-signal.SIGKILL, -signal.SIGKILL]
+    assert killed_while_answering(tmp_path, cache, after=8) == -signal.SIGKILL
     resumed = robust_eval(*JOB, "--out", "killed", ROBUST_EVAL_CACHE=str(cache))
     assert resumed.returncode == 0, resumed.stderr
     assert store.comparable(tmp_path / "killed") == store.comparable(tmp_path / "whole")
