@@ -47,7 +47,7 @@ test: $(MAIN)/.test ## Run the tests, all but those for textattack (about 10 min
 
 .PHONY: test-textattack
 test-textattack: $(SECOND)/.test ## Run the textattack and model tests in the second environment
-	OMP_NUM_THREADS=1 $(SECOND)/bin/python $(PYTEST) -m "textattack or model or transformers" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(SECOND)/bin/python $(PYTEST) -m "(textattack or model or transformers) and not e2e" $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(MAIN)/.test ## Check style, formatting and types
