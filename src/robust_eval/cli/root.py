@@ -44,7 +44,6 @@ def _limit(ctx: click.Context, parameter: click.Parameter, value: str) -> int | 
         raise click.BadParameter(f"a number or 'all', not {value!r}") from None
 
 
-DATA = "Data"
 OPTIONS = (
     click.option("--model", "models", multiple=True, metavar="SPEC", help="Model to test: demo:gemma-3-270m, hf:ID-OR-PATH, gguf:FILE, python:MODULE:CALLABLE, scripted:KIND. Repeatable."),
     click.option("--baseline", "baselines", multiple=True, metavar="SPEC", help="Model to compare with: an encoder id or folder (fine-tuned here), demo:minilm, bow. Repeatable. [default: demo:minilm when every model is demo:, else roberta-base]"),
@@ -107,22 +106,21 @@ def robust_eval(ctx: click.Context, /, **options: Any) -> int | None:
     a report with intervals.
     """
     if ctx.invoked_subcommand is not None:
-        given = [
-            f"--{name.replace('_', '-')}"
-            for name in options
-            if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        ]
-        if given:
-            names = {p.name: p.opts[-1] for p in ctx.command.params}
-            first = next(n for n in options if f"--{n.replace('_', '-')}" == given[0])
-            raise UsageError(
-                f"{names[first]} belongs to `robust-eval` itself and cannot stand before the subcommand "
-                f"{ctx.invoked_subcommand!r}; see robust-eval {ctx.invoked_subcommand} --help"
-            )
+        for option in ctx.command.params:
+            if option.name in options and _given(ctx, option.name):
+                raise UsageError(
+                    f"{option.opts[0]} belongs to `robust-eval` itself and cannot stand before the "
+                    f"subcommand {ctx.invoked_subcommand!r}; see robust-eval "
+                    f"{ctx.invoked_subcommand} --help"
+                )
         return None
     from robust_eval.cli.evaluate import evaluate_command
 
     return evaluate_command(options)
+
+
+def _given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _register() -> None:
