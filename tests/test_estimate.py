@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def test_a_measured_speed_counts_more_than_the_size() -> None:
     assert expected_seconds(card_of("m", None), TEXTS, {}) == 0.0
     small, large = (expected_seconds(card_of("m", n), TEXTS, {}) for n in (10**6, 10**9))
     assert large == pytest.approx(1000 * small)
+
+
+def test_weights_that_are_looked_up_cost_no_time() -> None:
+    whole = card_of("m", 10**9)
+    tied = dataclasses.replace(whole, details={"embedding_weights": 6 * 10**8})
+    assert expected_seconds(tied, TEXTS, {}) == pytest.approx(
+        0.4 * expected_seconds(whole, TEXTS, {})
+    )
 
 
 def test_speeds_are_kept_beside_each_other_and_a_bad_file_is_ignored(tmp_path: Path) -> None:

@@ -23,15 +23,16 @@ def expected_seconds(
 ) -> float:
     """Seconds to answer these texts, training not included. Good to a factor of about two.
 
-    Two operations a weight and token, where no speed was measured; the tokens of a shared prompt
-    prefix are computed once and not counted.
+    Where no speed was measured, two operations for each token and weight that is multiplied with: an embedding
+    table is looked up. The tokens of a shared prompt prefix are computed once and not counted.
     """
     asked = characters(texts)
     if (speed := speeds.get(card.name, 0.0)) > 0:
         return asked / speed
     if not card.parameters:
         return 0.0
-    operations = 2.0 * card.parameters * asked / CHARACTERS_PER_TOKEN
+    multiplied = card.parameters - int(card.details.get("embedding_weights", 0))
+    operations = 2.0 * multiplied * asked / CHARACTERS_PER_TOKEN
     return operations / (CORE_FLOPS * (os.cpu_count() or 1))
 
 

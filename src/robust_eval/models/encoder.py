@@ -62,6 +62,7 @@ class EncoderModel:
         details: dict[str, Any] = {
             "base": self._plan.files.source,
             "architecture": self._plan.files.config["model_type"],
+            "embedding_weights": self._plan.files.embeddings(),
             "hyperparameters": asdict(self._context.training),
             "seed": self._context.seed,
             "max_length": self._context.max_length,

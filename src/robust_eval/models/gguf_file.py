@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from robust_eval.errors import InfrastructureError, ModelError
+from robust_eval.models.weights import is_embedding
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +58,7 @@ class Header:
     values: Mapping[str, Any]
     spans: Mapping[str, tuple[int, int]]  # where each key with its value stands in the file
     parameters: int
+    embeddings: int  # how many of them are tables that a token reads one row of
     tensor_start: int  # where the descriptions of the tensors begin
     data_start: int  # where the weights begin
     tensors: int
@@ -148,20 +150,23 @@ def _read(path: Path, cursor: _Cursor) -> Header:
         values[key] = cursor.value(kind)
         spans[key] = (start, cursor.at)
     tensor_start = cursor.at
-    parameters = 0
+    parameters = embeddings = 0
     for _ in range(tensors):
-        cursor.text()
+        name = cursor.text()
         (dimensions,) = cursor.unpack("I")
         if dimensions > MAX_DIMENSIONS:
             raise ValueError(f"a tensor of {dimensions} dimensions")
         shape = cursor.unpack(f"{dimensions}Q")
         cursor.unpack("IQ")
         parameters += math.prod(shape)
+        embeddings += math.prod(shape) if is_embedding(name) else 0
     alignment = _alignment(values)
     data_start = -(-cursor.at // alignment) * alignment
     if tensors and data_start >= len(cursor.data):
         raise EOFError
-    return Header(path, values, spans, parameters, tensor_start, data_start, tensors, version)
+    return Header(
+        path, values, spans, parameters, embeddings, tensor_start, data_start, tensors, version
+    )
 
 
 def _alignment(values: Mapping[str, Any]) -> int:

@@ -55,7 +55,16 @@ class EncoderFiles:
 
     def parameters(self) -> int:
         """How many weights the files hold."""
-        return sum(_count(path) for path in self.weights)
+        return sum(math.prod(shape) for path in self.weights for shape in _shapes(path).values())
+
+    def embeddings(self) -> int:
+        """How many of them are embedding tables, of which a token reads one row."""
+        return sum(
+            math.prod(shape)
+            for path in self.weights
+            for name, shape in _shapes(path).items()
+            if is_embedding(name)
+        )
 
 
 def demo_minilm() -> EncoderFiles:
@@ -175,14 +184,23 @@ def read_json(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def _count(path: Path) -> int:
+def is_embedding(tensor: str) -> bool:
+    """Whether a tensor of this name is a table that is looked up, not multiplied with.
+
+    The names are those of transformers ("embed_tokens", "word_embeddings", "wte") and GGUF ("token_embd").
+    """
+    return (
+        bool(re.search(r"embed.*weight|embd|\bw[tp]e\b", tensor)) and "norm" not in tensor.lower()
+    )
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
     with _model_file(path), path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if not 2 <= size <= _MAX_HEADER:
             raise ValueError("no safetensors header")
         header = json.loads(file.read(size))
-        shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
-        return sum(math.prod(shape) for shape in shapes)
+        return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
 
 
 @contextmanager
