@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 from functools import cache
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robust_eval.records import RunRecord
 from robust_eval.report import examples, matrix, numbers, pictures, views
 from robust_eval.report.cautions import described, primary
+from robust_eval.report.sections import SECTIONS, Section
 from robust_eval.report.text import script_json, visible
-from robust_eval.report.words import summary
+from robust_eval.report.words import summary_title
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -29,35 +29,19 @@ def render_html(record: RunRecord) -> str:
     from markupsafe import Markup
 
     style, script = _asset("report.css"), _asset("report.js")
-    said = summary(record)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             record=record,
-            summary=said,
-            pairs=[
-                list(rows)
-                for _, rows in groupby(
-                    said.rows, key=lambda row: (row.comparison.model, row.comparison.baseline)
-                )
-            ],
+            title=summary_title(record),
+            sections=[page for section in SECTIONS if (page := _arranged(section, record))],
             metric=primary(record),
             metrics=[m.name for m in record.dataset.task.metrics],
             series=pictures.series(record),
-            difference=pictures.difference_chart(record),
-            gaps=pictures.gap_chart(record),
-            severities=pictures.severity_charts(record),
-            shifts=views.shifts(record),
-            samples=examples.sample(record),
             outcomes=examples.OUTCOMES,
-            settings=views.flat(record.settings),
-            splits=views.flat(record.splits),
-            versions=views.flat(record.versions),
             host=views.flat(record.host),
-            methods=views.methods(record),
             signature=views.signature(record),
-            majority=views.majority(record),
             described=described,
             flat=views.flat,
             n=numbers,
@@ -74,6 +58,19 @@ def render_html(record: RunRecord) -> str:
             svg=Markup,
         )
     )
+
+
+def _arranged(section: Section, record: RunRecord) -> dict[str, Any] | None:
+    view = section.view(record)
+    if view is None:
+        return None
+    return {
+        "ident": section.ident,
+        "heading": section.heading,
+        "short": section.short,
+        "template": section.template,
+        "view": view,
+    }
 
 
 def policy(style: str, script: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from robust_eval.records import RunRecord
 from robust_eval.report import numbers as n
 from robust_eval.report import views
 from robust_eval.report.cautions import primary
-from robust_eval.report.text import markdown_code, markdown_text
+from robust_eval.report.sections import SECTIONS
+from robust_eval.report.text import markdown_bullets, markdown_code, markdown_table, markdown_text
 from robust_eval.report.words import Summary, summary
 
 MOST_ROWS = 60  # of one table: a comment on a pull request is read, not searched
@@ -20,13 +19,16 @@ def render_markdown(record: RunRecord) -> str:
     parts: list[str] = [
         f"## {markdown_text(said.title)}",
         f"**{markdown_text(said.headline, 1200)}**",
-        *_bullets(said.sentences),
+        *markdown_bullets(said.sentences),
         *(_compared(said) if said.rows else _drops(said, record)),
     ]
+    for section in SECTIONS:
+        if section.markdown and (blocks := section.markdown(record)):
+            parts += [f"### {markdown_text(section.heading)}", *blocks]
     if said.warnings:
-        parts += ["### Warnings", *_bullets(said.warnings)]
+        parts += ["### Warnings", *markdown_bullets(said.warnings)]
     if said.limits:
-        parts += ["### Limits", *_bullets(said.limits)]
+        parts += ["### Limits", *markdown_bullets(said.limits)]
     parts += [
         f"Metric: {markdown_text(primary(record))}; "
         f"{n.counted(len(record.dataset.examples), 'clean example')}, "
@@ -39,7 +41,7 @@ def render_markdown(record: RunRecord) -> str:
 
 def _compared(said: Summary) -> list[str]:
     level = n.level(said.rows[0].comparison.difference.level)
-    table = _table(
+    table = markdown_table(
         (
             "Shift",
             "Model",
@@ -79,7 +81,7 @@ def _drops(said: Summary, record: RunRecord) -> list[str]:
     if not said.drops:
         return []
     level = n.level(said.drops[0].gap.drop.level)
-    table = _table(
+    table = markdown_table(
         ("Set", "Model", "Clean", "Shifted", f"Drop, points ({level})"),
         (
             (
@@ -99,12 +101,3 @@ def _drops(said: Summary, record: RunRecord) -> list[str]:
 def _left_out(rows: int) -> list[str]:
     more = rows - MOST_ROWS
     return [f"{n.counted(more, 'further row')} in `report.html`."] if more > 0 else []
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int) -> str:
-    rule = ["---" if i < numbers_from else "---:" for i in range(len(head))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
-
-
-def _bullets(sentences: Sequence[str]) -> list[str]:
-    return ["\n".join(f"- {markdown_text(s, 1200)}" for s in sentences)] if sentences else []

@@ -44,6 +44,22 @@ def series(record: RunRecord) -> tuple[Legend, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class GapsView:
+    difference: Chart | None
+    gaps: Chart | None
+
+
+def gaps(record: RunRecord) -> GapsView:
+    """The two forest plots: who loses less, and what each model loses."""
+    return GapsView(difference_chart(record), gap_chart(record))
+
+
+def severities(record: RunRecord) -> tuple[tuple[str, str], ...] | None:
+    """(shift, SVG) for every shift that was run at several severities; None when there is none."""
+    return severity_charts(record) or None
+
+
 def difference_chart(record: RunRecord) -> Chart | None:
     """The headline as a picture: the difference of drops by shift, one mark a pair of models."""
     compared = headline_comparisons(record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 # Characters of category "letter" or "mark" that show nothing: fillers, the blank Braille cell,
@@ -121,3 +122,16 @@ def markdown_code(name: str, *, cell: bool = False, limit: int = 120) -> str:
     fence = "`" * (longest + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def markdown_table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int = 1
+) -> str:
+    """A table whose cells are Markdown already; columns from `numbers_from` on are set to the right."""
+    rule = ["---" if i < numbers_from else "---:" for i in range(len(head))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
+
+
+def markdown_bullets(sentences: Sequence[str]) -> list[str]:
+    """One block with a bullet a sentence, or none; the sentences are plain text."""
+    return ["\n".join(f"- {markdown_text(s, 1200)}" for s in sentences)] if sentences else []

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from robust_eval.records import CLEAN, Comparison, Gap, Prediction, RunRecord, ShiftedSet, Status
+from robust_eval.records import (
+    CLEAN,
+    Comparison,
+    Gap,
+    ModelCard,
+    Prediction,
+    RunRecord,
+    ShiftedSet,
+    Status,
+)
 from robust_eval.report import numbers as n
 from robust_eval.report.cautions import name
 from robust_eval.report.text import one_line
@@ -54,6 +63,30 @@ class Item:
     name: str
     value: str
     block: bool  # long or of several lines
+
+
+@dataclass(frozen=True, slots=True)
+class DataView:
+    majority: float | None
+    splits: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeWith:
+    settings: tuple[Item, ...]
+    versions: tuple[Item, ...]
+
+
+def models(record: RunRecord) -> tuple[ModelCard, ...]:
+    return record.models
+
+
+def data(record: RunRecord) -> DataView:
+    return DataView(majority(record), flat(record.splits))
+
+
+def made_with(record: RunRecord) -> MadeWith:
+    return MadeWith(flat(record.settings), flat(record.versions))
 
 
 def majority(record: RunRecord) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from robust_eval.records import Comparison, Gap, RunRecord, Status
 from robust_eval.report import numbers as n
@@ -60,12 +61,34 @@ class Summary:
     limits: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    summary: Summary
+    pairs: tuple[tuple[HeadlineRow, ...], ...]  # the rows of one model and one baseline together
+
+
+def verdict(record: RunRecord) -> VerdictView:
+    """The first section: the conclusion and the table that it rests on."""
+    said = summary(record)
+    of_pair = groupby(said.rows, key=lambda row: (row.comparison.model, row.comparison.baseline))
+    return VerdictView(said, tuple(tuple(rows) for _, rows in of_pair))
+
+
+def summary_title(record: RunRecord) -> str:
+    return f"Robustness gap: {name(record.dataset.name)}"
+
+
+def limit_list(record: RunRecord) -> tuple[str, ...]:
+    """The last section: what the figures cannot show."""
+    return tuple(limits(record))
+
+
 def summary(record: RunRecord) -> Summary:
     """The conclusion of a run, its headline rows, its warnings and its limits: pure data."""
     rows = tuple(_row(c) for c in headline_comparisons(record))
     headline, sentences = _conclusion(record, [row.comparison for row in rows])
     return Summary(
-        title=f"Robustness gap: {name(record.dataset.name)}",
+        title=summary_title(record),
         headline=headline,
         sentences=tuple(sentences),
         rows=rows,

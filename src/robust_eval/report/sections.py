@@ -1,0 +1,45 @@
+"""The sections of a report, in reading order: the one list that the page, its contents and `report.md` follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from robust_eval.records import RunRecord
+from robust_eval.report import examples, heat, pictures, views
+from robust_eval.report.words import limit_list, verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, what stands under it and, where a pull request needs it, its short form.
+
+    `view` arranges the record for `templates/<ident>.html.j2`, where it is called `view`; it computes
+    no figure that the record could hold. None leaves the section out. `markdown` gives blocks for `report.md`.
+    """
+
+    ident: str  # anchor, and name of the template
+    heading: str
+    view: Callable[[RunRecord], Any | None]
+    short: str = ""  # the heading's form in the contents, where it is too long for them
+    markdown: Callable[[RunRecord], Sequence[str]] | None = None
+
+    @property
+    def template(self) -> str:
+        return f"{self.ident}.html.j2"
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("verdict", "Verdict", verdict),
+    Section("gaps", "Gaps", pictures.gaps),
+    Section("heat", "Shifts by model", heat.drops),
+    Section("severity", "Score by severity", pictures.severities, short="Severity"),
+    Section("shifts", "Shift by shift", views.shifts),
+    Section("examples", "Examples", examples.sample),
+    Section("models", "Models", views.models),
+    Section("data", "Data", views.data),
+    Section("method", "Method", views.methods),
+    Section("settings", "Settings and versions", views.made_with, short="Settings"),
+    Section("limits", "Limits", limit_list),
+)
