@@ -54,6 +54,7 @@ def build_sets(
 
 def _noise_set(dataset: Dataset, plan: NoisePlan) -> ShiftedSet:
     fields = dataset.task.perturbable
+    _require_fields(dataset, plan)
     own = tuple(literal(words) for words in plan.protect)
     examples: list[Example] = []
     doses: list[Dose] = []
@@ -79,6 +80,16 @@ def _noise_set(dataset: Dataset, plan: NoisePlan) -> ShiftedSet:
         population=dataset.population,
         source=plan.source,
     )
+
+
+def _require_fields(dataset: Dataset, plan: NoisePlan) -> None:
+    for link in plan.chain:
+        for field in getattr(link, "needs", ()):
+            if field not in dataset.task.fields:
+                raise DataError(
+                    f"{link.name} needs a {field}; {dataset.name!r} ({dataset.task.kind.value}) has "
+                    f"{', '.join(dataset.task.fields)}"
+                )
 
 
 # --- natural shifts ------------------------------------------------------------------------------

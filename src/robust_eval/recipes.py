@@ -165,7 +165,8 @@ def _family(
 ) -> Iterator[NoisePlan]:
     if name not in FAMILIES:
         raise RecipeError(f"unknown family {name!r} in {where}{did_you_mean(name, FAMILIES)}")
-    members = [kind.name for kind in REGISTRY.values() if kind.family == name]
+    # Those that need certain fields are asked for by name: most data sets do not have them.
+    members = [k.name for k in REGISTRY.values() if k.family == name and not k.needs]
     if not members:
         raise RecipeError(
             f"{where}: no perturbation is of family {name!r} yet; see robust-eval list"

@@ -187,6 +187,21 @@ class Perturbation(Protocol):
     def perturb(self, text: str, rng: Random) -> str: ...
 
 
+@runtime_checkable
+class WholePerturbation(Protocol):
+    """One that reads the whole example, such as a distractor made from the question for the context.
+
+    `fields` are those that noise may touch; it gives all inputs back, changed or not.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def perturb_example(
+        self, example: Example, fields: Sequence[str], rng: Random
+    ) -> Mapping[str, str]: ...
+
+
 class Progress(Protocol):
     """`with progress("fine-tuning", total) as advance: advance(1)`; silent off a terminal."""
 

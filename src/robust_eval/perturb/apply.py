@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from random import Random
 
 from rapidfuzz.distance import Levenshtein
 
 from robust_eval.perturb.tables import list_table
-from robust_eval.records import Dose, Example, Perturbation, TaskKind
+from robust_eval.records import Dose, Example, Perturbation, TaskKind, WholePerturbation
 from robust_eval.rng import stream
 
 EXACT_CHARACTERS = 20_000  # up to here the edit distance is exact
@@ -31,26 +32,30 @@ def perturb_example(
 ) -> tuple[Example, Dose]:
     """The example after the chain, and how much of it really changed.
 
-    `id`, `source_id`, `target` and the fields not named stay as they are. What matches one of the
-    `protect` patterns (regular expressions, case ignored) is never touched. The answer depends on the
+    `id`, `source_id` and `target` stay as they are, and the fields not named too, unless a perturbation of whole examples
+    adds to them. What matches one of the `protect` patterns (regular expressions, case ignored) is never touched. The answer depends on the
     seed, the example's id and texts, and the chain alone.
     """
     guard = _guard(tuple(protect)) if protect else None
     inputs = dict(example.inputs)
-    pairs = []
-    for field in fields:
-        original = inputs[field]
-        text = original
-        for position, perturbation in enumerate(chain):
+    for position, perturbation in enumerate(chain):
+        if isinstance(perturbation, WholePerturbation):
+            rng = stream(seed, perturbation.name, position, "", example.id)
+            so_far = replace(example, inputs=inputs)
+            inputs = dict(perturbation.perturb_example(so_far, fields, rng))
+            continue
+        whole = guard is None or getattr(perturbation, "adds_only", False)
+        for field in fields:
             rng = stream(seed, perturbation.name, position, field, example.id)
-            if guard is None:
-                text = perturbation.perturb(text, rng)
-            else:
-                text = _around(guard, perturbation, text, rng)
-        inputs[field] = text
-        pairs.append((original, text))
+            text = inputs[field]
+            inputs[field] = (
+                perturbation.perturb(text, rng)
+                if whole or guard is None
+                else _around(guard, perturbation, text, rng)
+            )
+    touched = [f for f, text in example.inputs.items() if f in fields or inputs[f] != text]
     shifted = Example(example.id, inputs, example.target, example.source_id, example.meta)
-    return shifted, dose(pairs)
+    return shifted, dose([(example.inputs[field], inputs[field]) for field in touched])
 
 
 def _around(guard: re.Pattern[str], perturbation: Perturbation, text: str, rng: Random) -> str:

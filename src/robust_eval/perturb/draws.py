@@ -49,6 +49,8 @@ class Rated:
     unit: ClassVar[str]  # what a rate is a share of
     family: ClassVar[Family] = "noise"
     nests: ClassVar[bool] = True  # what is hit at a severity is hit alike at the next
+    adds_only: ClassVar[bool] = False  # what was there stays: a text is not cut at protected spans
+    needs: ClassVar[tuple[str, ...]] = ()  # fields an example must have; empty: any text will do
 
     severity: int = 3
 

@@ -22,11 +22,15 @@ SENTENCES = (
     "definitely worth seeing with friends tonight.",
     '"Our neighbors were going to leave," she said; the color of the theater had not changed in 20 years.',
 )
+CONTEXT = "The bridge over the Tamar was opened by Queen Victoria's husband in 1859. It carries the railway."
+QUESTION = "Who opened the bridge over the Tamar in 1859?"
+ANSWER = "Queen Victoria's husband"
 SEED = 0
 GROUPS = {
     "characters": "Characters",
     "words": "Words",
     "surface": "Surface",
+    "distractors": "Distractors",
 }
 # Characters that a page cannot show, written as their code points.
 SHOWN = str.maketrans(
@@ -78,6 +82,9 @@ def _section(kind: type[Rated]) -> Iterator[str]:
     if not kind.nests:
         yield "Severities do not nest."
         yield ""
+    if kind.needs:
+        yield from _context_after(kind)
+        return
     for number, sentence in enumerate(SENTENCES):
         example = Example(str(number), {"text": sentence}, "", str(number))
         made = [
@@ -91,6 +98,16 @@ def _section(kind: type[Rated]) -> Iterator[str]:
             f"{s}  {text.translate(SHOWN)}" for s, text in zip(SEVERITIES, made, strict=True)
         )
         yield from ("```", "")
+
+
+def _context_after(kind: type[Rated]) -> Iterator[str]:
+    """A context and a question, and what the context becomes."""
+    example = Example("0", {"context": CONTEXT, "question": QUESTION}, ANSWER, "0")
+    yield from (f"Question: {QUESTION} Answer: {ANSWER}.", "", "```text", f"   {CONTEXT}")
+    for severity in SEVERITIES:
+        made, _ = perturb_example([kind(severity)], example, seed=SEED, fields=["question"])
+        yield f"{severity}  {made.inputs['context'].translate(SHOWN)}"
+    yield from ("```", "")
 
 
 def _externals() -> Iterator[str]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from robust_eval.errors import RecipeError, did_you_mean
-from robust_eval.perturb import characters, lexical, mixed, surface, words
+from robust_eval.perturb import addsent, characters, distractors, lexical, mixed, surface, words
 from robust_eval.perturb.draws import Rated
 from robust_eval.records import Perturbation
 
@@ -57,6 +57,10 @@ _ALL: tuple[type[Rated], ...] = (
     surface.Mojibake,
     surface.HtmlResidue,
     mixed.MixedNoise,
+    distractors.IrrelevantSentences,
+    distractors.Tautologies,
+    distractors.NumericDistractors,
+    addsent.AddsentDistractors,
 )
 
 REGISTRY: Mapping[str, type[Rated]] = MappingProxyType({kind.name: kind for kind in _ALL})
