@@ -22,6 +22,7 @@ ORDER = (
     ("data",),
     ("perturb",),
     ("models",),
+    ("recipe_values",),
     ("recipes",),
     ("build",),
     ("score",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from robust_eval.records import (
     Example,
     Gap,
     ModelCard,
+    NotApplicable,
     Prediction,
     RunRecord,
     ShiftedSet,
@@ -160,3 +162,33 @@ def test_an_edited_record_names_what_does_not_fit(tmp_path: Path, change: dict, 
     with pytest.raises(DataError) as caught:
         store.load(tmp_path)
     assert said in str(caught.value)
+
+
+def test_repeats_and_what_does_not_apply_come_back(tmp_path: Path) -> None:
+    record = record_of()
+    model = record.models[0].name
+    again = tuple(dataclasses.replace(p, raw="again") for p in record.predictions[model, CLEAN])
+    record = dataclasses.replace(
+        record,
+        not_applicable=(NotApplicable(model, "label-case", "it has no prompt"),),
+        repeats={(model, CLEAN, 1): again},
+        repeat_scores={(model, CLEAN, "accuracy", 1): (1.0, None)},
+    )
+    store.open_run(tmp_path / "run", record.settings)
+    store.save(tmp_path / "run", record)
+    assert store.load(tmp_path / "run") == record
+
+
+def test_a_run_of_a_version_without_repeats_still_loads(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    record = record_of()
+    path = tmp_path / "run"
+    store.open_run(path, record.settings)
+    store.save(path, record)
+    table = pq.read_table(path / store.PREDICTIONS).drop_columns(["repeat"])
+    pq.write_table(table, path / store.PREDICTIONS)
+    data = json.loads((path / store.RUN).read_text())
+    del data["not_applicable"]
+    (path / store.RUN).write_text(json.dumps(data))
+    assert store.load(path) == record

@@ -9,7 +9,7 @@ from robust_eval.data import OodSet, Reading, load_ood, ood_sets
 from robust_eval.errors import DataError, RecipeError, did_you_mean
 from robust_eval.perturb import dose, literal, perturb_example, protections
 from robust_eval.perturb.files import FileSummary, write_perturbed
-from robust_eval.recipes import EVERY, NaturalPlan, NoisePlan, Plan
+from robust_eval.recipes import EVERY, NaturalPlan, NoisePlan, Plan, PromptPlan
 from robust_eval.records import Dataset, Dose, Example, Progress, ShiftedSet, silent
 
 __all__ = ["FileSummary", "build_sets", "perturb_file"]
@@ -43,6 +43,9 @@ def build_sets(
             if isinstance(plan, NoisePlan):
                 sets.append(_noise_set(dataset, plan))
                 advance(len(dataset.examples))
+                continue
+            if isinstance(plan, PromptPlan):
+                sets.append(_prompt_set(dataset, plan))
                 continue
             for name in list(waiting) if plan.name == EVERY else [plan.name]:
                 if found := waiting.pop(name, None):
@@ -90,6 +93,22 @@ def _require_fields(dataset: Dataset, plan: NoisePlan) -> None:
                     f"{link.name} needs a {field}; {dataset.name!r} ({dataset.task.kind.value}) has "
                     f"{', '.join(dataset.task.fields)}"
                 )
+
+
+def _prompt_set(dataset: Dataset, plan: PromptPlan) -> ShiftedSet:
+    """The clean examples, to be answered under an edited prompt."""
+    return ShiftedSet(
+        family="prompt",
+        shift=plan.shift,
+        key=plan.key,
+        severity=plan.severity,
+        seed=plan.seed,
+        paired=True,
+        examples=dataset.examples,
+        prompt_edit=plan.edit,
+        population=dataset.population,
+        source=f"prompt edit {plan.edit}",
+    )
 
 
 # --- natural shifts ------------------------------------------------------------------------------
@@ -181,6 +200,11 @@ def perturb_file(
         if isinstance(plan, NaturalPlan):
             raise RecipeError(
                 f"a natural shift ({plan.name}) cannot be made from a file; "
+                "name perturbations or a noise recipe such as noisy"
+            )
+        if isinstance(plan, PromptPlan):
+            raise RecipeError(
+                f"a prompt-side shift ({plan.key}) edits a model's prompt, not texts; "
                 "name perturbations or a noise recipe such as noisy"
             )
     return write_perturbed(

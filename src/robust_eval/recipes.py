@@ -6,6 +6,7 @@ A shift (`--shift`, repeatable) is one of
     keyboard-typos@1,3,5       at these severities: one set each
     nlpaug:KeyboardAug@3       another package's augmenter (`nlpaug:` or `textattack:`)
     family:noise@1,3           every native perturbation of a family
+    prompt-format@3            a prompt-side shift: the same examples, asked with an edited prompt
     ood:imdb                   one natural shift: of the catalog, or given with `--ood imdb=DATA`
     noisy                      a recipe of `perturbations/`
     ./mine.toml                a recipe file: whatever contains a `/` or ends in `.toml`
@@ -29,19 +30,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robust_eval import recipe_values as values
 from robust_eval.errors import RecipeError, did_you_mean
-from robust_eval.perturb import DEFAULT_SEVERITY, REGISTRY, NoisePlan, make, perturbations_folder
+from robust_eval.models.prompt_edits import EDITS, describe_edits, plan_edits
+from robust_eval.perturb import (
+    DEFAULT_SEVERITY,
+    REGISTRY,
+    NoisePlan,
+    PromptPlan,
+    make,
+    perturbations_folder,
+)
 from robust_eval.records import FAMILIES, Family, Perturbation
 
-__all__ = ["NaturalPlan", "NoisePlan", "Plan", "describe_perturbations", "describe_recipes", "parse_shifts", "recipe_names"]  # fmt: skip
+__all__ = ["NaturalPlan", "NoisePlan", "Plan", "PromptPlan", "describe_perturbations", "describe_recipes", "parse_shifts", "recipe_names"]  # fmt: skip
 
 MAX_RECIPE_BYTES = 256 * 1024
 MAX_SETS = 1_000
 MAX_CHAIN = 12
-MAX_SEEDS = 100
 MAX_INCLUDES = 16
 MAX_DEPTH = 4
-MAX_PROTECTED = 200
 EVERY = "*"
 
 RECIPE_KEYS = ("summary", "seeds", "include", "shift")
@@ -57,7 +65,7 @@ class NaturalPlan:
     name: str
 
 
-Plan = NoisePlan | NaturalPlan
+Plan = NoisePlan | PromptPlan | NaturalPlan
 
 
 def parse_shifts(specs: Sequence[str], *, seed: int) -> tuple[Plan, ...]:
@@ -87,7 +95,7 @@ def describe_perturbations() -> list[tuple[str, ...]]:
             (kind.__doc__ or "").strip().splitlines()[0],
         )
         for kind in REGISTRY.values()
-    ]
+    ] + describe_edits()
 
 
 def describe_recipes() -> list[tuple[str, ...]]:
@@ -126,6 +134,8 @@ def _parse(spec: str, seed: int) -> Iterator[Plan]:
         yield NaturalPlan(rest)
     elif provider == "family" and colon:
         yield from _family(rest, severities, seed, repr(spec))
+    elif name in EDITS:
+        yield from plan_edits(name, severities if at else None, seed)
     elif name in recipe_names():
         if at:
             raise RecipeError(
@@ -146,7 +156,7 @@ def _require_known(name: str, spec: str) -> None:
             f"unknown provider {provider!r} in {spec!r}{did_you_mean(provider, known)}"
         )
     if not colon and name not in REGISTRY:
-        known_names = (*REGISTRY, *recipe_names())
+        known_names = (*REGISTRY, *EDITS, *recipe_names())
         raise RecipeError(f"unknown shift {name!r}{did_you_mean(name, known_names)}")
 
 
@@ -162,9 +172,13 @@ def _listed_severities(listed: str, spec: str) -> tuple[int, ...]:
 
 def _family(
     name: str, severities: Sequence[int], seed: int, where: str, offsets: Sequence[int] = (0,)
-) -> Iterator[NoisePlan]:
+) -> Iterator[Plan]:
     if name not in FAMILIES:
         raise RecipeError(f"unknown family {name!r} in {where}{did_you_mean(name, FAMILIES)}")
+    if name == "prompt":
+        for edit in EDITS.values():
+            yield from plan_edits(edit.name, severities if edit.graded else None, seed, offsets)
+        return
     # Those that need certain fields are asked for by name: most data sets do not have them.
     members = [k.name for k in REGISTRY.values() if k.family == name and not k.needs]
     if not members:
@@ -205,7 +219,7 @@ def _family_of(link: Perturbation) -> Family:
 def _unique(plans: Iterable[Plan]) -> tuple[Plan, ...]:
     by_key: dict[str, Plan] = {}
     for plan in plans:
-        key = plan.key if isinstance(plan, NoisePlan) else f"ood:{plan.name}"
+        key = f"ood:{plan.name}" if isinstance(plan, NaturalPlan) else plan.key
         if by_key.setdefault(key, plan) != plan:
             raise RecipeError(
                 f"two different sets would be called {key!r}; give one of them a label"
@@ -237,10 +251,10 @@ def _load(path: Path) -> Mapping[str, Any]:
 def _read(path: Path, seed: int, depth: int) -> Iterator[Plan]:
     recipe = _load(path)
     where = path.name
-    _check_keys(recipe, RECIPE_KEYS, where)
+    values.check_keys(recipe, RECIPE_KEYS, where)
     if not isinstance(recipe.get("summary", ""), str):
         raise RecipeError(f"{where}: summary must be text")
-    offsets = _offsets(recipe.get("seeds", [0]), where)
+    offsets = values.offsets(recipe.get("seeds", [0]), where)
     for included in _included(recipe.get("include", []), path, depth):
         yield from _read(included, seed, depth + 1)
     shifts = recipe.get("shift", [])
@@ -280,7 +294,7 @@ def _included(listed: Any, path: Path, depth: int) -> Iterator[Path]:
 def _shift(
     shift: Mapping[str, Any], seed: int, offsets: Sequence[int], where: str
 ) -> Iterator[Plan]:
-    _check_keys(shift, SHIFT_KEYS, where)
+    values.check_keys(shift, SHIFT_KEYS, where)
     kinds = [key for key in ("natural", "family", "name") if key in shift]
     if len(kinds) != 1:
         raise RecipeError(f"{where}: give exactly one of name, family, natural")
@@ -289,19 +303,23 @@ def _shift(
     if not isinstance(chosen, str) or not chosen:
         raise RecipeError(f"{where}: {kind} must be text, not {chosen!r}")
     if kind == "natural":
-        _only(shift, ("natural",), where)
+        values.only(shift, ("natural",), where)
         yield NaturalPlan(chosen)
         return
-    severities = _severities(shift.get("severities", [DEFAULT_SEVERITY]), where)
+    severities = values.severities(shift.get("severities", [DEFAULT_SEVERITY]), where)
     if "seeds" in shift:
-        offsets = _offsets(shift["seeds"], where)
+        offsets = values.offsets(shift["seeds"], where)
     if kind == "family":
-        _only(shift, ("family", "severities", "seeds"), where)
+        values.only(shift, ("family", "severities", "seeds"), where)
         yield from _family(chosen, severities, seed, where, offsets)
         return
+    if chosen in EDITS:
+        values.only(shift, ("name", "severities", "seeds"), where)
+        yield from plan_edits(chosen, severities if "severities" in shift else None, seed, offsets)
+        return
     label = shift.get("label", chosen)
-    _check_label(label, where)
-    protect = _words(shift.get("protect", []), where)
+    values.check_label(label, where)
+    protect = values.words(shift.get("protect", []), where)
     links = _chain(shift, chosen, where)
     for severity in severities:
         made: list[Perturbation] = []
@@ -322,9 +340,9 @@ def _chain(shift: Mapping[str, Any], name: str, where: str) -> list[tuple[str, M
     if "chain" not in shift:
         if ":" not in name and name not in REGISTRY:
             raise RecipeError(
-                f"{where}: unknown perturbation {name!r}{did_you_mean(name, REGISTRY)}"
+                f"{where}: unknown perturbation {name!r}{did_you_mean(name, (*REGISTRY, *EDITS))}"
             )
-        return [(name, _scalars(parameters, where))]
+        return [(name, values.scalars(parameters, where))]
     chain = shift["chain"]
     if not isinstance(chain, list) or not chain or not all(isinstance(link, str) for link in chain):
         raise RecipeError(f"{where}: chain must be a list of perturbation names")
@@ -337,56 +355,4 @@ def _chain(shift: Mapping[str, Any], name: str, where: str) -> list[tuple[str, M
             raise RecipeError(f"{where}: parameters for {link!r}, which is not in the chain")
         if not isinstance(table, dict):
             raise RecipeError(f"{where}: parameters of a chain are tables by perturbation name")
-    return [(link, _scalars(parameters.get(link, {}), where)) for link in chain]
-
-
-def _scalars(parameters: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    for key, value in parameters.items():
-        if key in ("severity", "name") or not isinstance(value, bool | int | float | str):
-            raise RecipeError(f"{where}: parameter {key!r} cannot be {value!r}")
-    return parameters
-
-
-def _severities(value: Any, where: str) -> tuple[int, ...]:
-    if not isinstance(value, list) or not value:
-        raise RecipeError(f"{where}: severities must be a list such as [1, 3, 5]")
-    for severity in value:
-        if type(severity) is not int or not 1 <= severity <= 5:
-            raise RecipeError(f"{where}: severity {severity!r} is not one of 1, 2, 3, 4, 5")
-    return tuple(dict.fromkeys(value))
-
-
-def _offsets(value: Any, where: str) -> tuple[int, ...]:
-    if not isinstance(value, list) or not value or any(type(s) is not int or s < 0 for s in value):
-        raise RecipeError(
-            f"{where}: seeds must be a list of whole numbers from 0, such as [0, 1, 2]"
-        )
-    if len(value) > MAX_SEEDS or max(value) >= 2**31:
-        raise RecipeError(f"{where}: at most {MAX_SEEDS} seeds, each below 2**31")
-    return tuple(dict.fromkeys(value))
-
-
-def _words(value: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(w, str) and w.strip() for w in value):
-        raise RecipeError(f"{where}: protect must be a list of words")
-    if len(value) > MAX_PROTECTED or any(len(word) > 200 for word in value):
-        raise RecipeError(f"{where}: at most {MAX_PROTECTED} protected words of 200 characters")
-    return tuple(value)
-
-
-def _check_label(label: Any, where: str) -> None:
-    # The label becomes part of a set's key, where '@' and '#' have a meaning.
-    if not isinstance(label, str) or not 0 < len(label) <= 64 or set(label) & set("@#\n\r\t"):
-        raise RecipeError(f"{where}: a label is short text without @ and #, not {label!r}")
-
-
-def _check_keys(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    for key in table:
-        if key not in known:
-            raise RecipeError(f"{where}: unknown key {key!r}{did_you_mean(key, known)}")
-
-
-def _only(shift: Mapping[str, Any], allowed: Sequence[str], where: str) -> None:
-    for key in shift:
-        if key not in allowed:
-            raise RecipeError(f"{where}: {key!r} does not go with {allowed[0]!r}")
+    return [(link, values.scalars(parameters.get(link, {}), where)) for link in chain]

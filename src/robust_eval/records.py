@@ -111,7 +111,7 @@ class ShiftedSet:
     examples: tuple[Example, ...]
     doses: tuple[Dose, ...] = ()  # same order as examples; empty when not paired
     built_against: str | None = None  # the model an attack was fitted to
-    prompt_edit: str | None = None
+    prompt_edit: str | None = None  # a prompt-side shift: examples are clean, the model is edited
     population: str = ""
     source: str = ""  # chain of perturbations with parameters, or data set and revision
 
@@ -175,6 +175,24 @@ class Model(Protocol):
     def card(self) -> ModelCard: ...
 
     def jobs(self, examples: Sequence[Example]) -> Iterator[Job]: ...
+
+
+@runtime_checkable
+class Prompted(Protocol):
+    """A model with a prompt of its own, which prompt-side shifts edit.
+
+    `with_prompt` gives the same model under another prompt, with a fingerprint of its own; or, in
+    words, why the edit does not apply to this prompt. `edit` is `ShiftedSet.prompt_edit`.
+    """
+
+    def with_prompt(self, edit: str) -> Model | str: ...
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """A model whose answers are drawn: `with_repeat(2)` draws the third answer to everything."""
+
+    def with_repeat(self, repeat: int) -> Model: ...
 
 
 @runtime_checkable
@@ -286,6 +304,15 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """A set that says nothing about a model: it was not asked, has no gap and is in no comparison."""
+
+    model: str
+    set_key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """Everything a report needs. `store` writes and reads it; `report` renders it."""
 
@@ -303,6 +330,12 @@ class RunRecord:
     warnings: tuple[str, ...]
     versions: Mapping[str, str]
     host: Mapping[str, Any]  # times and machine: left out when records are compared
+    not_applicable: tuple[NotApplicable, ...] = ()
+    # Further answers of stochastic models, repeat 1 on; repeat 0 is in `predictions` and `scores`.
+    repeats: Mapping[tuple[str, str, int], tuple[Prediction, ...]] = field(default_factory=dict)
+    repeat_scores: Mapping[tuple[str, str, str, int], tuple[float | None, ...]] = field(
+        default_factory=dict
+    )  # (model, set key, metric, repeat)
 
 
 CLEAN = "clean"

@@ -23,12 +23,12 @@ from robust_eval.estimate import (
 )
 from robust_eval.files import write_atomic
 from robust_eval.models import default_baseline, load_model
+from robust_eval.models.asking import Answers, ask_all
 from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.models.context import ModelContext, PromptSettings, TrainingSettings
-from robust_eval.models.predict import Request, near_ties, predict
+from robust_eval.models.predict import near_ties
 from robust_eval.recipes import parse_shifts
 from robust_eval.records import (
-    CLEAN,
     SCHEMA_VERSION,
     Dataset,
     Model,
@@ -42,7 +42,7 @@ from robust_eval.records import (
 )
 from robust_eval.report import render_html, render_markdown
 from robust_eval.rng import hexdigest
-from robust_eval.score import comparisons, gaps, score_all
+from robust_eval.score import comparisons, gaps, score_all, score_repeats
 from robust_eval.settings import Output, Settings
 
 REPORTS = Path("reports")
@@ -103,8 +103,12 @@ def evaluate(
     else:
         with PredictionCache.open(cache_dir) as cache:
             announce(_plan_line(models, test, sets, cache_dir))
-            predictions, calls = _answer(models, test, sets, cache, cache_dir, progress)
+            answers = ask_all(
+                models, test, sets, cache, repeats=settings.repeats, progress=progress
+            )
             notes = cache.notes
+        predictions = answers.predictions
+        remember_speeds(cache_dir, _speeds(answers, test, sets))
         _require_answers(predictions)
         cards = tuple(model.card for model in models)
         scores = score_all(test, sets, predictions)
@@ -122,7 +126,10 @@ def evaluate(
             near_ties={card.name: _near_ties(card, predictions) for card in cards},
             warnings=(*_warnings(cards, predictions), *notes),
             versions=_versions(),
-            host=_host(started, calls),
+            host=_host(started, answers.calls),
+            not_applicable=tuple(answers.not_applicable),
+            repeats=answers.repeats,
+            repeat_scores=score_repeats(test, answers.repeats),
         )
         store.save(folder.path, record)
     render(folder.path, record)
@@ -208,33 +215,10 @@ def _models(settings: Settings, context: ModelContext) -> tuple[Model, ...]:
     )
 
 
-def _answer(
-    models: Sequence[Model],
-    test: Dataset,
-    sets: Sequence[ShiftedSet],
-    cache: PredictionCache,
-    cache_dir: Path,
-    progress: Progress,
-) -> tuple[dict[tuple[str, str], tuple[Prediction, ...]], int]:
-    """Every model's answers by (model, set key), and how many had to be computed.
-
-    All sets of a model go through one call, so that a batch may mix sets and unchanged texts are
-    answered once.
-    """
-    keyed = [(CLEAN, test.examples), *((shifted.key, shifted.examples) for shifted in sets)]
-    requests = [Request(example, key) for key, examples in keyed for example in examples]
-    answers: dict[tuple[str, str], tuple[Prediction, ...]] = {}
-    speeds: dict[str, float] = {}
-    for model in models:
-        stored, started = cache.stored, time.monotonic()
-        predictions = iter(predict(model, requests, cache, progress=progress))
-        for key, examples in keyed:
-            answers[model.card.name, key] = tuple(next(predictions) for _ in examples)
-        if cache.stored - stored > len(requests) // 2:  # enough to tell a speed from
-            seconds = time.monotonic() - started
-            speeds[model.card.name] = characters([r.example for r in requests]) / seconds
-    remember_speeds(cache_dir, speeds)
-    return answers, cache.stored
+def _speeds(answers: Answers, test: Dataset, sets: Sequence[ShiftedSet]) -> dict[str, float]:
+    """Characters a second of every model that answered most of its inputs just now."""
+    read = [*test.examples, *(e for s in sets if s.prompt_edit is None for e in s.examples)]
+    return {name: characters(read) / seconds for name, seconds in answers.seconds.items()}
 
 
 def _require_answers(predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]) -> None:

@@ -57,6 +57,8 @@ class Settings:
     dtype: str = "auto"
     batch_size: int | None = None
     model_version: str | None = None  # names a `python:` model's version, so that it may be cached
+    # stochastic models
+    repeats: int = 1  # answers of a stochastic model to each clean example
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -95,6 +97,7 @@ class Settings:
             ("--max-length", self.max_length, 8),
             ("--batch-size", self.batch_size, 1),
             ("--seed", self.seed, 0),
+            ("--repeats", self.repeats, 1),
         ):
             if value is not None and value < least:
                 raise UsageError(f"{name} must be at least {least}, not {value}")

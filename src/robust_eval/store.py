@@ -22,6 +22,7 @@ from robust_eval.records import (
     Example,
     Gap,
     ModelCard,
+    NotApplicable,
     Prediction,
     RunRecord,
     ShiftedSet,
@@ -197,6 +198,7 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
         "warnings": list(record.warnings),
         "versions": dict(record.versions),
         "host": dict(record.host),
+        "not_applicable": [dataclasses.asdict(entry) for entry in record.not_applicable],
     }
 
 
@@ -248,10 +250,15 @@ def _prediction_table(record: RunRecord) -> pa.Table:
             ("label_logprobs", pa.list_(pa.float64())),
             ("scores", pa.list_(pa.float64())),
             *((f"score_{metric}", pa.float64()) for metric in metrics),
+            ("repeat", pa.int64()),
         ]
     )
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
-    for (model, key), predictions in record.predictions.items():
+    answered = {(*where, 0): given for where, given in record.predictions.items()}
+    scores = {(*where, 0): values for where, values in record.scores.items()}
+    scores |= record.repeat_scores
+    for (model, key, repeat), predictions in (answered | dict(record.repeats)).items():
+        columns["repeat"] += [repeat] * len(predictions)
         for p in predictions:
             columns["model"].append(model)
             columns["set_key"].append(key)
@@ -261,7 +268,7 @@ def _prediction_table(record: RunRecord) -> pa.Table:
             columns["label_logprobs"].append(p.label_logprobs)
             columns["scores"].append(p.scores)
         for metric in metrics:
-            columns[f"score_{metric}"] += record.scores[model, key, metric]
+            columns[f"score_{metric}"] += scores[model, key, metric, repeat]
     return pa.table(columns, schema=schema)
 
 
@@ -289,10 +296,11 @@ def _record(
             doses.setdefault(row["set_key"], []).append(dose)
     about = data["dataset"]
     task = TASKS[TaskKind(about["task"])]
-    predictions: dict[tuple[str, str], list[Prediction]] = {}
-    scores: dict[tuple[str, str, str], list[float | None]] = {}
+    predictions: dict[tuple[str, str, int], list[Prediction]] = {}
+    scores: dict[tuple[str, str, str, int], list[float | None]] = {}
     for row in prediction_rows:
-        where = (row["model"], row["set_key"])
+        repeat = row.get("repeat", 0)  # runs of version 0.1 have no such column
+        where = (row["model"], row["set_key"], repeat)
         predictions.setdefault(where, []).append(
             Prediction(
                 row["example_id"],
@@ -306,7 +314,8 @@ def _record(
             )
         )
         for metric in task.metrics:
-            scores.setdefault((*where, metric.name), []).append(row[f"score_{metric.name}"])
+            key = (row["model"], row["set_key"], metric.name, repeat)
+            scores.setdefault(key, []).append(row[f"score_{metric.name}"])
     return RunRecord(
         schema_version=data["schema_version"],
         settings=data["settings"],
@@ -330,12 +339,17 @@ def _record(
             for i, row in enumerate(data["sets"])
         ),
         models=decode(tuple[ModelCard, ...], data["models"], "models"),
-        predictions={where: tuple(rows) for where, rows in predictions.items()},
-        scores={where: tuple(values) for where, values in scores.items()},
+        predictions={where[:2]: tuple(rows) for where, rows in predictions.items() if not where[2]},
+        scores={where[:3]: tuple(values) for where, values in scores.items() if not where[3]},
         gaps=decode(tuple[Gap, ...], data["gaps"], "gaps"),
         comparisons=decode(tuple[Comparison, ...], data["comparisons"], "comparisons"),
         near_ties=decode(dict[str, int], data["near_ties"], "near_ties"),
         warnings=decode(tuple[str, ...], data["warnings"], "warnings"),
         versions=decode(dict[str, str], data["versions"], "versions"),
         host=decode(dict[str, Any], data["host"], "host"),
+        not_applicable=decode(
+            tuple[NotApplicable, ...], data.get("not_applicable", []), "not_applicable"
+        ),
+        repeats={where: tuple(rows) for where, rows in predictions.items() if where[2]},
+        repeat_scores={where: tuple(values) for where, values in scores.items() if where[3]},
     )

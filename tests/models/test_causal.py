@@ -451,3 +451,32 @@ def test_gemma_scores_equal_full_prompt_passes_and_are_right_more_often_than_not
         expected = plain_logprobs(model, example.inputs["text"])
         assert prediction.label_logprobs == pytest.approx(expected, abs=1e-3)
     assert [p.label for p in found[:4]] == list(reviews.values())
+
+
+def test_an_edited_prompt_is_another_model_with_the_same_weights_in_memory(
+    folder: Path, tmp_path: Path
+) -> None:
+    model = load(folder, tmp_path)
+    base = answers(model, examples())
+    edited = model.with_prompt("label-case#0")
+    assert isinstance(edited, causal.CausalModel)
+    assert edited.network is model.network
+    assert edited.card.fingerprint != model.card.fingerprint
+    assert edited.card.name == model.card.name
+    assert edited.prompt.answers() == (" NEGATIVE", " NOT POSITIVE", " POSITIVE")
+    for text, prediction in zip(TEXTS, answers(edited, examples()), strict=True):
+        assert prediction.label_logprobs == pytest.approx(plain_logprobs(edited, text), abs=1e-3)
+        assert prediction.label in LABELS
+    assert answers(model, examples()) == base
+    assert isinstance(load(folder, tmp_path, shots=0).with_prompt("demonstration-order#0"), str)
+
+
+def test_weights_first_read_under_an_edited_prompt_are_not_read_again(
+    folder: Path, tmp_path: Path
+) -> None:
+    model = load(folder, tmp_path)
+    edited = model.with_prompt("prompt-format@3#0")
+    assert isinstance(edited, causal.CausalModel)
+    answers(edited, examples()[:2])
+    assert model.network is edited.network
+    assert model.tokens is edited.tokens

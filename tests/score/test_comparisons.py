@@ -335,3 +335,42 @@ def test_a_shift_that_is_paired_in_part_is_refused(invented_run) -> None:
     letters = {(m, k): "++" for m in "mb" for k in (CLEAN, "t@1", "t@2")}
     with pytest.raises(StatisticsError, match="paired in part only"):
         invented_run(letters, unpaired=["t@2"]).comparisons()
+
+
+def prompted(run, key: str, *without: str):
+    """The run with one set made prompt-side, which these models do not have."""
+    return replace(
+        run,
+        sets=tuple(
+            replace(s, family="prompt", prompt_edit=f"{key}#0", doses=()) if s.key == key else s
+            for s in run.sets
+        ),
+        predictions={
+            (m, k): row for (m, k), row in run.predictions.items() if k != key or m not in without
+        },
+    )
+
+
+def test_a_model_without_a_prompt_takes_no_place_in_the_family(invented_run) -> None:
+    rows = {
+        ("m", CLEAN): "+" * 40, ("m", "noise"): "+" * 30 + "-" * 10, ("m", "label-case"): "-" * 40,
+        ("b", CLEAN): "+" * 40, ("b", "noise"): "-" * 30 + "+" * 10, ("b", "label-case"): "+" * 40,
+        ("b2", CLEAN): "+" * 40, ("b2", "noise"): "+" * 40, ("b2", "label-case"): "+" * 40,
+    }  # fmt: skip
+    run = prompted(invented_run(rows), "label-case", "b", "b2")
+    assert {(g.model, g.set_key) for g in run.gaps() if g.set_key == "label-case"} == {
+        ("m", "label-case")
+    }
+    assert {(c.baseline, c.shift) for c in run.comparisons()} == {("b", "noise"), ("b2", "noise")}
+    alone = invented_run({k: v for k, v in rows.items() if k[1] != "label-case"})
+    assert run.comparisons() == alone.comparisons()
+
+
+def test_two_prompted_models_are_compared_under_a_prompt_edit(invented_run) -> None:
+    rows = {
+        ("m", CLEAN): "+" * 40, ("m", "label-case"): "-" * 40,
+        ("b", CLEAN): "+" * 40, ("b", "label-case"): "+" * 40,
+    }  # fmt: skip
+    (row,) = prompted(invented_run(rows), "label-case").comparisons()
+    assert row.verdict == "loses more"
+    assert row.difference.value == -1

@@ -38,7 +38,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
                 "models", "baselines", "train", "task", "split", "encoding", "limit", "train_size",
                 "seed", "level", "shots", "scoring", "length_normalised", "calibrate", "template",
                 "max_new_tokens", "epochs", "learning_rate", "train_batch_size", "max_length",
-                "device", "dtype", "batch_size", "model_version",
+                "device", "dtype", "batch_size", "model_version", "repeats",
             )
         },
     )  # fmt: skip

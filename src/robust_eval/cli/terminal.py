@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from robust_eval.records import silent
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from robust_eval.records import Estimate, RunRecord
+    from robust_eval.records import Comparison, Estimate, RunRecord
 
 no_progress = silent
 
@@ -87,27 +87,55 @@ def show_summary(record: RunRecord) -> None:
     found = summary(record)
     for sentence in (found.headline, *found.sentences):
         print(printable(sentence))
+    edits = {s.key for s in record.sets if s.family == "prompt"}
+    edit_shifts = {s.shift for s in record.sets if s.family == "prompt"}
     pooled = [c for c in record.comparisons if c.set_key is None]
-    if pooled:
-        show_table(
-            "Difference of drops: positive means that the model loses less than the baseline (points)",
-            ("model", "baseline", "shift", "difference", "interval", "p (Holm)", "verdict"),
+    what = (
+        "Difference of drops: positive means that the model loses less than the baseline (points)"
+    )
+    _show_comparisons(what, [c for c in pooled if c.shift not in edit_shifts])
+    _show_comparisons(f"Prompt edits. {what}", [c for c in pooled if c.shift in edit_shifts])
+    primary = record.dataset.task.metrics[0].name
+    for title, keys in (
+        ("Drop per shifted set", {s.key for s in record.sets} - edits),
+        ("Drop per prompt edit: the clean examples, asked otherwise", edits),
+    ):
+        if keys:
+            _show_drops(f"{title} ({primary}, points)", record, keys)
+    for model in dict.fromkeys(entry.model for entry in record.not_applicable):
+        said = [entry for entry in record.not_applicable if entry.model == model]
+        for reason in dict.fromkeys(entry.reason for entry in said):
+            named = ", ".join(entry.set_key for entry in said if entry.reason == reason)
+            print(printable(f"not applicable to {model} ({reason}): {named}"))
+    for line in record.warnings:
+        warn(line)
+
+
+def _show_comparisons(title: str, pooled: Sequence[Comparison]) -> None:
+    if not pooled:
+        return
+    show_table(
+        title,
+        ("model", "baseline", "shift", "difference", "interval", "p (Holm)", "verdict"),
+        (
             (
-                (
-                    c.model,
-                    c.baseline,
-                    c.shift,
-                    points(c.difference.value, sign=True),
-                    interval(c.difference),
-                    "-" if c.p_holm is None else f"{c.p_holm:.3g}",
-                    c.verdict,
-                )
-                for c in pooled
-            ),
-        )
+                c.model,
+                c.baseline,
+                c.shift,
+                points(c.difference.value, sign=True),
+                interval(c.difference),
+                "-" if c.p_holm is None else f"{c.p_holm:.3g}",
+                c.verdict,
+            )
+            for c in pooled
+        ),
+    )
+
+
+def _show_drops(title: str, record: RunRecord, keys: Collection[str]) -> None:
     primary = record.dataset.task.metrics[0].name
     show_table(
-        f"Drop per shifted set ({primary}, points)",
+        title,
         ("model", "set", "clean", "shifted", "drop", "interval"),
         (
             (
@@ -119,11 +147,9 @@ def show_summary(record: RunRecord) -> None:
                 interval(g.drop),
             )
             for g in record.gaps
-            if g.metric == primary
+            if g.metric == primary and g.set_key in keys
         ),
     )
-    for line in record.warnings:
-        warn(line)
 
 
 def points(share: float, *, sign: bool = False) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from robust_eval.errors import ModelError, did_you_mean
 from robust_eval.models import demo
@@ -14,9 +16,13 @@ from robust_eval.models.causal_files import CausalFiles, gguf_files, hf_files
 from robust_eval.models.context import ModelContext
 from robust_eval.models.placement import Placement, major_minor, place
 from robust_eval.models.prompt import Prompt, make_prompt
+from robust_eval.models.prompt_edits import edited
 from robust_eval.models.tokens import Tokens
 from robust_eval.records import Example, Job, ModelCard, Prediction
 from robust_eval.rng import hexdigest
+
+if TYPE_CHECKING:
+    from robust_eval.models.prefix import Network
 
 SCORINGS = ("labels", "generate")
 CONTENT_FREE = ("N/A", "[MASK]", "")  # Source: Zhao et al. (2021), arXiv:2102.09690, section 5
@@ -67,6 +73,14 @@ def load(spec_text: str, role: str, context: ModelContext) -> CausalModel:
     return CausalModel(spec_text, role, context, weights, prompt, placement, licence)
 
 
+@dataclass(slots=True)
+class _Loaded:
+    """What was read into memory; a model and its copies under edited prompts have one in common."""
+
+    tokens: Tokens | None = None
+    network: Network | None = None
+
+
 class CausalModel:
     """A language model that answers by the likelihood of each label, or by writing.
 
@@ -94,6 +108,7 @@ class CausalModel:
         self.generates = settings.scoring == "generate" or not context.task.has_labels
         self._limit = min(weights.context_length or MAX_PROMPT_TOKENS, MAX_PROMPT_TOKENS)
         self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
+        self._loaded = _Loaded()
 
     # --- the model seam ---
 
@@ -111,6 +126,17 @@ class CausalModel:
             details=self._details(),
         )
 
+    def with_prompt(self, edit: str) -> CausalModel | str:
+        """The same weights under an edited prompt, or why the edit does not apply; nothing is read twice."""
+        changed = edited(self.prompt, edit)
+        if isinstance(changed, str):
+            return changed
+        twin = copy.copy(self)
+        for known in ("_fingerprint", "content_free"):
+            twin.__dict__.pop(known, None)
+        twin.prompt = changed
+        return twin
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Label order of `label_logprobs` and `scores`; empty for tasks without labels."""
@@ -126,17 +152,22 @@ class CausalModel:
 
     # --- what the plans ask for ---
 
-    @cached_property
+    @property
     def tokens(self) -> Tokens:
-        from robust_eval.models.tokens import load_tokens
+        if self._loaded.tokens is None:
+            from robust_eval.models.tokens import load_tokens
 
-        return load_tokens(self.weights, self.context.cache_dir)
+            self._loaded.tokens = load_tokens(self.weights, self.context.cache_dir)
+        return self._loaded.tokens
 
-    @cached_property
-    def network(self) -> Any:
-        from robust_eval.models.prefix import load_network
+    @property
+    def network(self) -> Network:
+        if self._loaded.network is None:
+            from robust_eval.models.prefix import load_network
 
-        return load_network(self.weights, self.placement, self.context.cache_dir / "scratch")
+            scratch = self.context.cache_dir / "scratch"
+            self._loaded.network = load_network(self.weights, self.placement, scratch)
+        return self._loaded.network
 
     @property
     def limit(self) -> int:
@@ -284,7 +315,7 @@ class CausalModel:
 
     def _details(self) -> dict[str, Any]:
         settings = self.context.prompt
-        loaded = self.__dict__.get("network")
+        loaded = self._loaded.network
         details: dict[str, Any] = {
             "prompt": self.prompt.preview(self.context.task.fields),
             "template": self.prompt.template.name,

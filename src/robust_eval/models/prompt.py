@@ -38,6 +38,7 @@ class Prompt:
     template: Template
     words: tuple[tuple[str, str], ...] = ()
     demonstrations: tuple[Demonstration, ...] = ()
+    listed: tuple[str, ...] = ()  # order of the labels in the instruction, where it is another
 
     def render(self, inputs: Mapping[str, str]) -> str:
         """The whole prompt for one example, up to where the answer starts.
@@ -72,6 +73,7 @@ class Prompt:
                 for shown in self.demonstrations
                 for part in (*(text for pair in shown.inputs for text in pair), shown.answer)
             ),
+            *self.listed,
         )
 
     def preview(self, fields: Sequence[str]) -> str:
@@ -79,7 +81,8 @@ class Prompt:
         return self.render({field: f"{{{field}}}" for field in fields})
 
     def _instruction(self) -> str:
-        listed = ", ".join(words for _, words in self.words)
+        words = dict(self.words)
+        listed = ", ".join(words[label] for label in self.listed or words)
         segments = split_fields(self.template.instruction, self.template.name)
         return "".join(literal + (listed if field else "") for literal, field in segments)
 

@@ -30,6 +30,8 @@ class Options:
     vocabulary: frozenset[str] = field(
         default=frozenset(), repr=False
     )  # words of the training texts
+    edit: str = ""  # the prompt edit that it answers under
+    repeat: int = field(default=0, repr=False)  # which of its draws this is
 
 
 def load(spec: str, role: Role, context: ModelContext) -> ScriptedModel:
@@ -57,6 +59,7 @@ class ScriptedModel:
         self, spec: str, role: Role, kind: str, options: Options, labels: tuple[str, ...]
     ) -> None:
         self._options = options
+        self._made_from = (spec, role, kind)
         self._rule = KINDS[kind]
         self.labels = labels
         self.card = ModelCard(
@@ -71,6 +74,18 @@ class ScriptedModel:
             parameters=0,
             details={"kind": kind, "note": "a scripted fake, not a model"},
         )
+
+    def with_prompt(self, edit: str) -> ScriptedModel | str:
+        """The same fake under an edited prompt, if it is of the kind that has one."""
+        spec, role, kind = self._made_from
+        if kind != "prompted":
+            return "it has no prompt"
+        return ScriptedModel(spec, role, kind, replace(self._options, edit=edit), self.labels)
+
+    def with_repeat(self, repeat: int) -> ScriptedModel:
+        """The same fake with its further draws."""
+        spec, role, kind = self._made_from
+        return ScriptedModel(spec, role, kind, replace(self._options, repeat=repeat), self.labels)
 
     def jobs(self, examples: Sequence[Example]) -> Iterator[Job]:
         """Batches by length, then by content: the plan is of the list, whatever its order."""
@@ -122,6 +137,21 @@ def noisy(example: Example, labels: tuple[str, ...], options: Options) -> Predic
     return _scored(example, labels, wrong[below(rng, len(wrong))])
 
 
+def prompted(example: Example, labels: tuple[str, ...], options: Options) -> Prediction:
+    """As `noisy`, but it has a prompt: `loss` is the accuracy lost when that is edited."""
+    lost = options.loss if options.edit else 0.0
+    chance = replace(options, accuracy=options.accuracy - lost, loss=0.0)
+    return noisy(example, labels, chance)
+
+
+def drawn(example: Example, labels: tuple[str, ...], options: Options) -> Prediction:
+    """Right with probability `accuracy`, drawn anew for every text and repeat."""
+    key = (canonical_input(example), options.repeat)
+    right = stream(options.seed, "drawn", *key).random() < options.accuracy
+    wrong = [label for label in labels if label != example.target] or list(labels)
+    return _scored(example, labels, str(example.target) if right else wrong[0])
+
+
 def flaky(example: Example, labels: tuple[str, ...], options: Options) -> Prediction:
     """Right, but a `share` of the requests fails, always the same ones."""
     draw = stream(options.seed, "flaky", canonical_input(example)).random()
@@ -140,10 +170,12 @@ KINDS: dict[str, Rule] = {
     "constant": constant,
     "length": length,
     "noisy": noisy,
+    "prompted": prompted,
+    "drawn": drawn,
     "flaky": flaky,
     "mute": mute,
 }
-_KNOW_THE_TARGET = {"oracle", "noisy", "flaky"}
+_KNOW_THE_TARGET = {"oracle", "noisy", "prompted", "drawn", "flaky"}
 _ODDS = 9.0  # how much likelier the answer is than each other label
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from string import Formatter
@@ -28,7 +28,10 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "one_line": bool,
     "label_words": dict,
     "max_new_tokens": int,
+    "paraphrase": list,
+    "label_synonyms": dict,
 }
+MAX_PARAPHRASES = 50
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 Segments = tuple[tuple[str, str | None], ...]
@@ -53,13 +56,22 @@ class Template:
     labels: tuple[str, ...] = ()
     label_words: tuple[tuple[str, str], ...] = ()
     max_new_tokens: int = 0  # 0: what the settings say; else at least this many
+    paraphrases: tuple[tuple[str, str], ...] = ()  # (instruction, example) that ask for the same
+    label_synonyms: tuple[tuple[str, tuple[str, ...]], ...] = ()  # other words for a label
 
     @property
     def segments(self) -> Segments:
         return split_fields(self.example, self.name)
 
+    def paraphrased(self, number: int) -> Template:
+        """The template in the words of one of its paraphrases, counted from 0."""
+        instruction, example = self.paraphrases[number]
+        return replace(self, instruction=instruction, example=example)
+
     def check(self, task: Task) -> None:
         """Raises ModelError unless the template suits the task and names only its fields."""
+        for number in range(len(self.paraphrases)):
+            replace(self.paraphrased(number), paraphrases=()).check(task)
         if self.tasks and task.kind.value not in self.tasks:
             raise ModelError(
                 f"template '{self.name}' is for {', '.join(self.tasks)}, not for {task.kind.value};"
@@ -212,15 +224,50 @@ def _from_text(name: str, text: str, where: str) -> Template:
         labels=_texts(table, "labels", where),
         label_words=tuple(words.items()),
         max_new_tokens=table.get("max_new_tokens", 0),
+        paraphrases=_paraphrases(table, where),
+        label_synonyms=_synonyms(table, where),
     )
-    fields = [field for _, field in template.segments if field is not None]
-    tail = template.segments[-1] if template.segments else ("", None)
-    if fields.count(ANSWER) != 1 or tail[1] != ANSWER:
-        raise ModelError(
-            f"'example' in template '{where}' must end in {{answer}}, once: the model continues "
-            "from there"
-        )
+    for example in (template.example, *(example for _, example in template.paraphrases)):
+        segments = split_fields(example, name)
+        fields = [field for _, field in segments if field is not None]
+        if fields.count(ANSWER) != 1 or segments[-1][1] != ANSWER:
+            raise ModelError(
+                f"'example' in template '{where}' must end in {{answer}}, once: the model continues "
+                "from there"
+            )
     return template
+
+
+def _paraphrases(table: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
+    """(instruction, example) of every [[paraphrase]]; what one leaves out stays as it is."""
+    found = []
+    for entry in table.get("paraphrase", []):
+        known = {"instruction", "example"}
+        if not isinstance(entry, dict) or not entry or not set(entry) <= known:
+            raise ModelError(
+                f"a [[paraphrase]] in template '{where}' holds an instruction, an example or both, "
+                f"not {entry!r:.80}"
+            )
+        if not all(isinstance(value, str) for value in entry.values()):
+            raise ModelError(f"a [[paraphrase]] in template '{where}' must hold texts")
+        original = (table.get("instruction", ""), table["example"])
+        pair = (entry.get("instruction", original[0]), entry.get("example", original[1]))
+        if pair == original or pair in found:
+            raise ModelError(f"a [[paraphrase]] in template '{where}' says nothing new: {pair!r}")
+        found.append(pair)
+    if len(found) > MAX_PARAPHRASES:
+        raise ModelError(f"template '{where}' has more than {MAX_PARAPHRASES} paraphrases")
+    return tuple(found)
+
+
+def _synonyms(table: Mapping[str, Any], where: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found = table.get("label_synonyms", {})
+    for words in found.values():
+        if not isinstance(words, list) or not words or not all(isinstance(w, str) for w in words):
+            raise ModelError(
+                f"'label_synonyms' in template '{where}' must map labels to lists of words"
+            )
+    return tuple((label, tuple(words)) for label, words in found.items())
 
 
 def _texts(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:

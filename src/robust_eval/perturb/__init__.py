@@ -1,7 +1,7 @@
 """Perturbations: what they are, how to name one, and how to apply them to examples."""
 
 from robust_eval.perturb.apply import dose, literal, perturb_example, protections
-from robust_eval.perturb.plan import NoisePlan
+from robust_eval.perturb.plan import NoisePlan, PromptPlan
 from robust_eval.perturb.registry import DEFAULT_SEVERITY, REGISTRY, make
 from robust_eval.perturb.tables import perturbations_folder
 
@@ -9,6 +9,7 @@ __all__ = [
     "DEFAULT_SEVERITY",
     "REGISTRY",
     "NoisePlan",
+    "PromptPlan",
     "dose",
     "literal",
     "make",

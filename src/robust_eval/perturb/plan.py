@@ -23,3 +23,19 @@ class NoisePlan:
     def source(self) -> str:
         """The chain with parameters, for the record of a run."""
         return " > ".join(repr(link) for link in self.chain)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPlan:
+    """One prompt-side shift: the clean examples, asked with an edited prompt."""
+
+    shift: str
+    key: str
+    severity: int | None
+    seed: int
+
+    @property
+    def edit(self) -> str:
+        """What `Prompted.with_prompt` takes: name, severity where there is one, and seed."""
+        at = "" if self.severity is None else f"@{self.severity}"
+        return f"{self.shift}{at}#{self.seed}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from robust_eval.records import RunRecord
 from robust_eval.report import examples, heat, pictures, views
+from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
 from robust_eval.report.words import limit_list, verdict
 
 
@@ -30,13 +31,19 @@ class Section:
         return f"{self.ident}.html.j2"
 
 
+def of_texts(view: Callable[[RunRecord], Any | None]) -> Callable[[RunRecord], Any | None]:
+    """The view without prompt-side sets, which stand in a section of their own."""
+    return lambda record: view(texts_only(record))
+
+
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", verdict),
-    Section("gaps", "Gaps", pictures.gaps),
-    Section("heat", "Shifts by model", heat.drops),
-    Section("severity", "Score by severity", pictures.severities, short="Severity"),
-    Section("shifts", "Shift by shift", views.shifts),
-    Section("examples", "Examples", examples.sample),
+    Section("gaps", "Gaps", of_texts(pictures.gaps)),
+    Section("heat", "Shifts by model", of_texts(heat.drops)),
+    Section("severity", "Score by severity", of_texts(pictures.severities), short="Severity"),
+    Section("shifts", "Shift by shift", of_texts(views.shifts)),
+    Section("prompts", "Prompt-side shift", prompt_view, markdown=prompt_markdown),
+    Section("examples", "Examples", of_texts(examples.sample)),
     Section("models", "Models", views.models),
     Section("data", "Data", views.data),
     Section("method", "Method", views.methods),

@@ -10,6 +10,7 @@ from itertools import groupby
 from robust_eval.records import Comparison, Gap, RunRecord, Status
 from robust_eval.report import numbers as n
 from robust_eval.report.cautions import limits, name, primary, warnings
+from robust_eval.report.prompt_shift import texts_only
 from robust_eval.report.text import one_line
 
 
@@ -84,7 +85,13 @@ def limit_list(record: RunRecord) -> tuple[str, ...]:
 
 
 def summary(record: RunRecord) -> Summary:
-    """The conclusion of a run, its headline rows, its warnings and its limits: pure data."""
+    """The conclusion of a run, its headline rows, its warnings and its limits: pure data.
+
+    The conclusion is about shifted texts; prompt-side sets have a section of their own, and lead only where
+    the run has no others.
+    """
+    if any(s.family != "prompt" for s in record.sets):
+        record = texts_only(record)
     rows = tuple(_row(c) for c in headline_comparisons(record))
     headline, sentences = _conclusion(record, [row.comparison for row in rows])
     return Summary(

@@ -37,6 +37,9 @@ def comparisons(
     ones that turn out not comparable: leaving them out would let the data choose the family. When a
     shift has several sets, a descriptive row for each follows, without an adjusted p or a claim.
 
+    A prompt-side shift compares two models only where both have the prompt that it edits; where
+    one has none there is no test, so it takes no place in the family.
+
     Complete cases: an example that either model failed on, clean or in any set of the shift,
     leaves every arm of that shift's rows and is counted in `left_out`.
 
@@ -53,13 +56,20 @@ def comparisons(
         for baseline in models
         if baseline.role == "baseline"
         for shift, members in shifts.items()
-        for row in _shift_rows(table, model.name, baseline.name, shift, members, level)
+        if (both := _answered_by_both(table, members, model.name, baseline.name))
+        for row in _shift_rows(table, model.name, baseline.name, shift, both, level)
     ]
     pooled = [i for i, row in enumerate(rows) if row.set_key is None]
     adjusted = multiple.holm([rows[i].p_value for i in pooled])
     for i, p in zip(pooled, adjusted, strict=True):
         rows[i] = replace(rows[i], p_holm=p)
     return tuple(verdicts.judged(row, tests=len(pooled)) for row in rows)
+
+
+def _answered_by_both(
+    table: Table, sets: Sequence[ShiftedSet], model: str, baseline: str
+) -> list[ShiftedSet]:
+    return [s for s in sets if table.answered(model, s.key) and table.answered(baseline, s.key)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ def gaps(
 ) -> tuple[Gap, ...]:
     """One gap per model, set and metric, in that order; the primary metric comes first.
 
+    A prompt-side set has no gap for a model that it does not apply to: a drop of 0 would be a claim.
+
     Paired sets use complete cases: an example without an answer on either side leaves both, so that
     clean minus shifted is the drop. Unpaired sets use every answered example of each side.
 
@@ -39,6 +41,7 @@ def gaps(
         _gap(table, card.name, shifted, metric, level)
         for card in models
         for shifted in sets
+        if table.answered(card.name, shifted.key)
         for metric in dataset.task.metrics
     )
 

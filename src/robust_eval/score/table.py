@@ -47,6 +47,21 @@ def score_all(
     return scores
 
 
+def score_repeats(
+    dataset: Dataset, repeats: Mapping[tuple[str, str, int], tuple[Prediction, ...]]
+) -> dict[tuple[str, str, str, int], tuple[float | None, ...]]:
+    """(model, set key, metric, repeat) -> one score an example, for repeated answers to the clean set."""
+    scores: dict[tuple[str, str, str, int], tuple[float | None, ...]] = {}
+    for (model, key, repeat), answers in repeats.items():
+        _check_order(model, key, dataset.examples, answers)
+        for metric in dataset.task.metrics:
+            scores[model, key, metric.name, repeat] = tuple(
+                score_prediction(metric, answer, example, dataset.task.kind)
+                for answer, example in zip(answers, dataset.examples, strict=True)
+            )
+    return scores
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One model's scores on one set by example id, failed ones left out."""
@@ -88,13 +103,16 @@ class Table:
         predictions: Predictions,
         scores: Scores,
     ) -> Table:
-        """The table, after a check that every model has answered every set exactly once."""
+        """The table, after a check that every model has answered every set exactly once.
+
+        Only sets that edit the prompt may lack a model: one without a prompt, or without that part.
+        """
         _examples(dataset, sets)  # refuses two sets of one key
         names = [card.name for card in models]
         if len(set(names)) < len(names):
             raise StatisticsError("two models have one name; results could not be told apart")
         for name in names:
-            for key in (CLEAN, *(shifted.key for shifted in sets)):
+            for key in (CLEAN, *(s.key for s in sets if s.prompt_edit is None)):
                 if (name, key) not in predictions:
                     raise StatisticsError(
                         f"{name!r} has no predictions on {key!r}; every model answers every set"
@@ -119,6 +137,10 @@ class Table:
             if score is not None:
                 by_id[example.id] = score
         return Arm(model, key, by_id, known)
+
+    def answered(self, model: str, key: str) -> bool:
+        """False where a set does not apply to the model."""
+        return (model, key) in self.predictions
 
     def statuses(self, model: str, key: str) -> dict[str, int]:
         """How many answers have each status; every status has its row."""
