@@ -26,6 +26,7 @@ ORDER = (
     ("recipes",),
     ("build",),
     ("score",),
+    ("gate",),
     ("store",),
     ("report",),
     ("settings", "estimate"),

@@ -20,6 +20,8 @@ from robust_eval.records import (
     Estimate,
     Example,
     Gap,
+    GateCheck,
+    GateResult,
     ModelCard,
     NotApplicable,
     Prediction,
@@ -78,6 +80,12 @@ def record_of(
         warnings=("w",),
         versions={"python": "3"},
         host={"seconds": 1.5},
+        gate=GateResult("release", "fail", 0.95, 10, (
+            GateCheck("m", None, "keyboard-typos", None, "max-drop", 0.05, ESTIMATE, 0.5, 0.01, 0.02, 2, None,
+                      "fail", "why"),
+            GateCheck("m", "b", "imdb", "imdb", "max-drop-vs-baseline", 0.0, None, None, None, None, 0, 40,
+                      "inconclusive", "why"),
+        )),
     )  # fmt: skip
 
 
@@ -86,6 +94,14 @@ def test_a_record_comes_back_as_it_was_saved(tmp_path: Path, task: TaskKind) -> 
     record = record_of(task)
     store.save(tmp_path, record)
     assert store.load(tmp_path) == record
+
+
+def test_a_record_of_an_older_version_has_no_gate(tmp_path: Path) -> None:
+    store.save(tmp_path, record_of())
+    data = json.loads((tmp_path / store.RUN).read_text(encoding="utf-8"))
+    del data["gate"]
+    (tmp_path / store.RUN).write_text(json.dumps(data), encoding="utf-8")
+    assert store.load(tmp_path).gate is None
 
 
 def test_records_are_compared_without_times_and_host(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robust_eval.errors import UsageError, did_you_mean
-from robust_eval.records import CLEAN, Progress, RunRecord, silent
+from robust_eval.gate import Limits, Policy, read_policy
+from robust_eval.records import CLEAN, GateResult, Progress, RunRecord, silent
 from robust_eval.run import evaluate as run_once
 from robust_eval.settings import Output, Settings
 
@@ -40,6 +41,11 @@ class Evaluation:
     def comparisons(self) -> pd.DataFrame:
         """One row per model, baseline and shift (`set_key` None), or single set."""
         return _frame(self.record.comparisons)
+
+    @property
+    def gate(self) -> GateResult | None:
+        """What the policy says: `gate.outcome` is pass, fail or inconclusive; None without a policy."""
+        return self.record.gate
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -83,13 +89,18 @@ def evaluate(
     overwrite: bool = False,
     cache_dir: str | Path | None = None,
     offline: bool = False,
+    policy: Policy | str | Path | None = None,
+    max_drop: float | None = None,
+    max_relative_drop: float | None = None,
+    max_drop_vs_baseline: float | None = None,
     progress: Progress = silent,
     **settings: Any,
 ) -> Evaluation:
     """Runs models and baselines on a data set and its shifted versions, as the command line does.
 
     Further keywords are fields of `Settings`, such as `limit`, `seed`, `shots`, `columns`,
-    `label_map` and `ood` (these three as mappings). Raises RobustEvalError subclasses.
+    `label_map` and `ood` (these three as mappings). `policy` (a file, or a `Policy`) or the three limits ask
+    for a gate: its result is `.gate`, nothing is raised when it fails. Raises RobustEvalError subclasses.
     """
     known = {f.name for f in dataclasses.fields(Settings)} - {"models", "baselines", "shifts"}
     if unknown := sorted(set(settings) - known):
@@ -105,13 +116,19 @@ def evaluate(
         dataset=dataset,
         **values,
     )
+    limits = Limits(max_drop, max_relative_drop, max_drop_vs_baseline)
+    if policy is not None and limits != Limits():
+        raise UsageError("policy and limits together would be two policies; give one of them")
+    asked = read_policy(Path(policy)) if isinstance(policy, str | Path) else policy
+    if limits != Limits():
+        asked = Policy(everywhere=limits, level=checked.level)
     output = Output(
         folder=None if out is None else str(out),
         overwrite=overwrite,
         cache_dir=None if cache_dir is None else str(cache_dir),
         offline=offline,
     )
-    record, folder = run_once(checked, output, progress=progress)
+    record, folder = run_once(checked, output, policy=asked, progress=progress)
     return Evaluation(record, folder)
 
 

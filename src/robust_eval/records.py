@@ -303,6 +303,45 @@ class Comparison:
     left_out: int
 
 
+GateOutcome = Literal["pass", "fail", "inconclusive"]
+LimitKind = Literal["max-drop", "max-relative-drop", "max-drop-vs-baseline"]
+
+
+@dataclass(frozen=True, slots=True)
+class GateCheck:
+    """One limit on one model under one shift, or under one of its sets.
+
+    `figure` holds the value and two bounds, each one-sided at its level; None when nothing was measured.
+    `p_within` is small when the figure is within the limit, `p_beyond` when it is over it.
+    """
+
+    model: str
+    baseline: str | None  # the other model, for a limit on the drop against a baseline
+    shift: str
+    set_key: str | None  # None: all sets of the shift
+    kind: LimitKind
+    limit: float  # a share
+    figure: Estimate | None
+    p_within: float | None
+    p_beyond: float | None
+    p_beyond_holm: float | None
+    originals: int  # clusters that the figure rests on
+    deciding: int | None  # originals that would decide it; None when decided, or no number would
+    outcome: GateOutcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What a release policy says of a run."""
+
+    policy: str  # its name
+    outcome: GateOutcome
+    level: float
+    minimum_n: int
+    checks: tuple[GateCheck, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class NotApplicable:
     """A set that says nothing about a model: it was not asked, has no gap and is in no comparison."""
@@ -336,6 +375,7 @@ class RunRecord:
     repeat_scores: Mapping[tuple[str, str, str, int], tuple[float | None, ...]] = field(
         default_factory=dict
     )  # (model, set key, metric, repeat)
+    gate: GateResult | None = None  # of the policy that was last asked
 
 
 CLEAN = "clean"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import os
 import platform
@@ -22,6 +23,7 @@ from robust_eval.estimate import (
     remember_speeds,
 )
 from robust_eval.files import write_atomic
+from robust_eval.gate import Policy, judge, require_named
 from robust_eval.models import default_baseline, load_model
 from robust_eval.models.asking import Answers, ask_all
 from robust_eval.models.cache import PredictionCache, cache_folder
@@ -40,7 +42,7 @@ from robust_eval.records import (
     Status,
     silent,
 )
-from robust_eval.report import render_html, render_markdown
+from robust_eval.report import render_html, render_junit, render_markdown, render_model_index
 from robust_eval.rng import hexdigest
 from robust_eval.score import comparisons, gaps, score_all, score_repeats
 from robust_eval.settings import Output, Settings
@@ -55,12 +57,14 @@ def evaluate(
     settings: Settings,
     output: Output | None = None,
     *,
+    policy: Policy | None = None,
     progress: Progress = silent,
     announce: Announce = lambda line: None,
 ) -> tuple[RunRecord, Path]:
     """The record of one run and the folder that holds it with its reports.
 
-    A folder of the same settings is resumed, or rendered again when it is complete. Raises
+    A folder of the same settings is resumed, or rendered again when it is complete. With a policy the
+    record holds the gate's result; limits change no other figure. Raises
     RobustEvalError subclasses; what was answered before an error stays in the cache.
     """
     started = time.time()
@@ -93,6 +97,8 @@ def evaluate(
         reading=Reading(dict(settings.columns), dict(settings.label_map), settings.encoding),
         progress=progress,
     )
+    if policy is not None:
+        require_named(policy, sets)
     models = _models(settings, _context(settings, splits, cache_dir, output.offline, progress))
     inputs = _inputs_fingerprint(test, splits, sets, models)
 
@@ -100,6 +106,9 @@ def evaluate(
         record = store.load(folder.path)
         _require_same_inputs(record, inputs, folder.path)
         announce(f"{folder.path} is complete: rendering its report again, no model is called")
+        if policy is not None:
+            record = gated(record, policy)
+            store.save_gate(folder.path, record)
     else:
         with PredictionCache.open(cache_dir) as cache:
             announce(_plan_line(models, test, sets, cache_dir))
@@ -131,17 +140,28 @@ def evaluate(
             repeats=answers.repeats,
             repeat_scores=score_repeats(test, answers.repeats),
         )
+        if policy is not None:
+            record = gated(record, policy)
         store.save(folder.path, record)
     render(folder.path, record)
     return record, folder.path
 
 
+def gated(record: RunRecord, policy: Policy) -> RunRecord:
+    """The record with what the policy says of it."""
+    return dataclasses.replace(record, gate=judge(record, policy))
+
+
 def render(folder: Path, record: RunRecord) -> None:
-    """Writes report.html and report.md, each whole or not at all."""
-    for name, page in (
-        (store.HTML, render_html(record)),
-        (store.MARKDOWN, render_markdown(record)),
-    ):
+    """Writes the reports, each whole or not at all; junit.xml only when a gate was asked for."""
+    pages = {
+        store.HTML: render_html(record),
+        store.MARKDOWN: render_markdown(record),
+        store.MODEL_INDEX: render_model_index(record),
+    }
+    if record.gate is not None:
+        pages[store.JUNIT] = render_junit(record)
+    for name, page in pages.items():
         write_atomic(folder / name, page.encode("utf-8", "replace"))
 
 

@@ -21,6 +21,7 @@ from robust_eval.records import (
     Dose,
     Example,
     Gap,
+    GateResult,
     ModelCard,
     NotApplicable,
     Prediction,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 RUN, EXAMPLES, PREDICTIONS = "run.json", "examples.parquet", "predictions.parquet"
-HTML, MARKDOWN = "report.html", "report.md"
-OURS = (RUN, EXAMPLES, PREDICTIONS, HTML, MARKDOWN)
+HTML, MARKDOWN, JUNIT, MODEL_INDEX = "report.html", "report.md", "junit.xml", "model-index.yml"
+OURS = (RUN, EXAMPLES, PREDICTIONS, HTML, MARKDOWN, JUNIT, MODEL_INDEX)
 LARGEST_RUN_JSON = 256 * 1024**2  # bytes
 HOST_KEYS = ("host",)  # what differs between two equal runs: times, machine, calls made
 
@@ -119,6 +120,11 @@ def load(path: Path) -> RunRecord:
         raise DataError(f"{path} is damaged: {str(error)[:200]}") from error
 
 
+def save_gate(path: Path, record: RunRecord) -> None:
+    """Writes a finished run's gate result beside its figures; examples and predictions stay as they are."""
+    _write_json(path / RUN, _run_json(record))
+
+
 def comparable(path: Path) -> dict[str, Any]:
     """Everything in a run folder that two equal runs share to the byte: all but times and host."""
     import pyarrow.parquet as pq
@@ -199,6 +205,7 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
         "versions": dict(record.versions),
         "host": dict(record.host),
         "not_applicable": [dataclasses.asdict(entry) for entry in record.not_applicable],
+        "gate": None if record.gate is None else dataclasses.asdict(record.gate),
     }
 
 
@@ -352,4 +359,5 @@ def _record(
         ),
         repeats={where: tuple(rows) for where, rows in predictions.items() if where[2]},
         repeat_scores={where: tuple(values) for where, values in scores.items() if where[3]},
+        gate=decode(GateResult | None, data.get("gate"), "gate"),  # type: ignore[arg-type]
     )

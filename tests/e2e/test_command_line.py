@@ -44,6 +44,7 @@ def test_a_run_writes_every_file_and_ends_with_the_path_of_its_report(
         "predictions.parquet",
         "report.html",
         "report.md",
+        "model-index.yml",
     }
     record = store.load(tmp_path / "run")
     assert len(record.dataset.examples) == 60

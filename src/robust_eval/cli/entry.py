@@ -26,7 +26,7 @@ from robust_eval.errors import (
 def run_command(arguments: Sequence[str]) -> int:
     """The exit code of one command; errors are one line on stderr, never a traceback.
 
-    0 done, 2 usage, configuration or data, 4 infrastructure, 70 internal, 130 interrupted. An
+    0 done, 1 and 3 a gate that failed or cannot tell, 2 usage, configuration or data, 4 infrastructure, 70 internal, 130 interrupted. An
     uncaught exception never gives 1: that would say that a gate failed.
     """
     from robust_eval.cli.root import robust_eval

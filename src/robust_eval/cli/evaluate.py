@@ -8,8 +8,10 @@ from robust_eval.errors import EXIT_INFRASTRUCTURE, EXIT_PASS, UsageError
 
 
 def evaluate_command(options: dict[str, Any]) -> int:
-    """Runs and shows; 0, or 4 when requests failed. Raises RobustEvalError for everything else."""
+    """Runs and shows; 0, the gate's 1 or 3, or 4 when requests failed. Raises RobustEvalError for everything else."""
     from robust_eval.cli import terminal
+    from robust_eval.cli.gate import policy_of
+    from robust_eval.gate import exit_code
     from robust_eval.run import evaluate, failed_requests
     from robust_eval.settings import Output, Settings, pairs
 
@@ -42,18 +44,24 @@ def evaluate_command(options: dict[str, Any]) -> int:
             )
         },
     )  # fmt: skip
+    policy = policy_of(options, level=settings.level)
     record, folder = evaluate(
         settings,
         output,
+        policy=policy,
         progress=terminal.no_progress if quiet else terminal.progress,
         announce=(lambda line: None) if quiet else terminal.say,
     )
     if not quiet:
         terminal.show_summary(record)
+    if policy is not None and record.gate is not None:
+        terminal.show_gate(record, quiet=quiet)
     failed = failed_requests(record)
     if failed:
         terminal.warn(
             f"{failed} requests failed and are left out; the same command asks for them again"
         )
     terminal.show_path(folder / "report.html")
-    return EXIT_INFRASTRUCTURE if failed else EXIT_PASS
+    if failed:
+        return EXIT_INFRASTRUCTURE
+    return exit_code(record.gate) if policy is not None and record.gate is not None else EXIT_PASS

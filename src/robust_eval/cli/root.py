@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from robust_eval import __version__
+from robust_eval.cli.gate import GATE_OPTIONS
 from robust_eval.errors import UsageError, did_you_mean
 
 EPILOG = """\b
@@ -16,10 +17,12 @@ Examples:
       --dataset reviews.csv --train train.csv --shift noisy --ood tweets=tweets.csv
   robust-eval perturb reviews.jsonl noisy.jsonl --shift keyboard-typos@3
   robust-eval list perturbations
+  robust-eval gate reports/RUN --policy release.toml
 
 \b
-Exit codes: 0 done; 2 wrong usage, configuration or data; 4 model, server or disk failed
-(the same command resumes); 70 internal error; 130 interrupted.
+Exit codes: 0 done, and any gate passed; 1 the gate failed; 2 wrong usage, configuration or
+data; 3 the gate cannot tell; 4 model, server or disk failed (the same command resumes);
+70 internal error; 130 interrupted.
 """
 
 
@@ -76,6 +79,7 @@ OPTIONS = (
     click.option("--level", default=0.95, show_default=True, help="Confidence level of the intervals."),
     click.option("--repeats", default=1, show_default=True, metavar="N", help="Answers of a stochastic model (python:, or sampled) to each clean example: the noise floor."),
     click.option("--model-version", metavar="TEXT", help="Version of a python: model, which lets its answers be cached across runs."),
+    *GATE_OPTIONS,
     click.option("--out", "out", metavar="FOLDER", help="Run folder. [default: reports/DATASET-MODEL-SHIFT-HASH]"),
     click.option("--overwrite", is_flag=True, help="Replace a run of other settings in the folder."),
     click.option("--cache-dir", metavar="FOLDER", help="Predictions and checkpoints. [default: $ROBUST_EVAL_CACHE or the platform's cache folder]"),
@@ -126,8 +130,9 @@ def _given(ctx: click.Context, name: str) -> bool:
 
 def _register() -> None:
     from robust_eval.cli.commands import doctor, list_, perturb, report
+    from robust_eval.cli.gate import gate
 
-    for command in (list_, perturb, report, doctor):
+    for command in (list_, perturb, report, gate, doctor):
         robust_eval.add_command(command)
 
 

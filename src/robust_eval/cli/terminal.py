@@ -152,6 +152,28 @@ def _show_drops(title: str, record: RunRecord, keys: Collection[str]) -> None:
     )
 
 
+def show_gate(record: RunRecord, *, quiet: bool = False) -> None:
+    """The gate's outcome and, unless quiet, every check."""
+    from robust_eval.report import gate_view
+
+    gate = gate_view(record)
+    if gate is None:
+        return
+    if not quiet:
+        show_table(
+            "Gate: figures with their one-sided bounds, and limits, in points",
+            ("outcome", "model", "where", "what", "figure", "limit", "originals"),
+            (
+                (r.outcome, r.model, r.where, r.what, r.figure, r.limit, r.originals)
+                for r in gate.rows
+            ),
+        )
+        for row in gate.rows:
+            if row.outcome != "pass":
+                print(printable(row.reason))
+    print(printable(f"gate: {gate.sentence}"))
+
+
 def points(share: float, *, sign: bool = False) -> str:
     """A share in percentage points with one decimal."""
     return f"{100 * share:+.1f}" if sign else f"{100 * share:.1f}"

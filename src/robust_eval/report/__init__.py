@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from robust_eval.report.gates import GateView, gate_view
 from robust_eval.report.html import render_html
+from robust_eval.report.junit import render_junit
 from robust_eval.report.markdown import render_markdown
+from robust_eval.report.model_index import render_model_index
 from robust_eval.report.words import DropRow, HeadlineRow, Summary, summary
 
-__all__ = ["DropRow", "HeadlineRow", "Summary", "render_html", "render_markdown", "summary"]
+__all__ = [
+    "DropRow",
+    "GateView",
+    "HeadlineRow",
+    "Summary",
+    "gate_view",
+    "render_html",
+    "render_junit",
+    "render_markdown",
+    "render_model_index",
+    "summary",
+]

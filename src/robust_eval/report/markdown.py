@@ -6,6 +6,7 @@ from robust_eval.records import RunRecord
 from robust_eval.report import numbers as n
 from robust_eval.report import views
 from robust_eval.report.cautions import primary
+from robust_eval.report.gates import gate_blocks
 from robust_eval.report.sections import SECTIONS
 from robust_eval.report.text import markdown_bullets, markdown_code, markdown_table, markdown_text
 from robust_eval.report.words import Summary, summary
@@ -18,6 +19,7 @@ def render_markdown(record: RunRecord) -> str:
     said = summary(record)
     parts: list[str] = [
         f"## {markdown_text(said.title)}",
+        *gate_blocks(record),
         f"**{markdown_text(said.headline, 1200)}**",
         *markdown_bullets(said.sentences),
         *(_compared(said) if said.rows else _drops(said, record)),

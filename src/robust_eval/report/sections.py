@@ -8,6 +8,7 @@ from typing import Any
 
 from robust_eval.records import RunRecord
 from robust_eval.report import examples, heat, pictures, views
+from robust_eval.report.gates import gate_view
 from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
 from robust_eval.report.words import limit_list, verdict
 
@@ -37,6 +38,7 @@ def of_texts(view: Callable[[RunRecord], Any | None]) -> Callable[[RunRecord], A
 
 
 SECTIONS: tuple[Section, ...] = (
+    Section("gate", "Gate", gate_view),
     Section("verdict", "Verdict", verdict),
     Section("gaps", "Gaps", of_texts(pictures.gaps)),
     Section("heat", "Shifts by model", of_texts(heat.drops)),
