@@ -192,7 +192,7 @@ def test_without_javascript_every_example_can_be_opened_and_no_dead_control_show
 def test_each_width_has_its_own_charts_with_readable_letters(chromium, report, width, seen):
     with opened(chromium, report, width=width) as page:
         charts = page.locator("svg.chart:visible")
-        assert page.locator(f".{seen} svg:visible").count() == 2
+        assert page.locator(f".{seen} svg:visible").count() == 3
         for at in range(charts.count()):
             drawn = charts.nth(at).evaluate(
                 "svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width"
@@ -259,4 +259,4 @@ def test_many_models_and_sets_with_endless_names_still_fit(chromium, many, width
     with opened(chromium, many, width=width) as page:
         assert overflow(page) <= 0
         assert page.trouble == []
-        assert page.locator("svg.chart").count() == 4 + 10
+        assert page.locator("svg.chart").count() == 6 + 10 + 1 + 5

@@ -87,9 +87,9 @@ def test_nothing_is_fetched_and_nothing_is_inline(page):
 
 
 def test_sections_come_in_the_order_of_a_readers_questions(page):
-    found = re.findall(r'<section id="(\w+)"', page)
+    found = re.findall(r'<section id="([\w-]+)"', page)
     assert found == [
-        "verdict", "gaps", "heat", "severity", "shifts", "examples", "models", "data", "method", "settings", "limits",
+        "verdict", "gaps", "heat", "severity", "against-clean", "decomposition", "calibration", "shifts", "examples", "models", "data", "method", "settings", "limits",
     ]  # fmt: skip
 
 

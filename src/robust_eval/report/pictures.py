@@ -5,36 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robust_eval.records import Gap, RunRecord, ShiftedSet
+from robust_eval.records import FAMILIES, Gap, RunRecord, ShiftedSet
 from robust_eval.report import numbers as n
 from robust_eval.report.cautions import name, primary
 from robust_eval.report.charts import (
     COLOURS,
+    Chart,
     Curve,
     ForestRow,
+    Legend,
     Mark,
     Point,
+    Spot,
+    clean_against_shifted,
     forest,
     legend_mark,
     severity_curves,
 )
 from robust_eval.report.views import majority, mean_dose
 from robust_eval.report.words import headline_comparisons
-
-
-@dataclass(frozen=True, slots=True)
-class Legend:
-    name: str
-    mark: str  # SVG
-    colour: int
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    wide: str
-    narrow: str
-    legend: tuple[Legend, ...]
-    missing: tuple[str, ...] = ()  # "model on set" for what could not be drawn
 
 
 def series(record: RunRecord) -> tuple[Legend, ...]:
@@ -174,7 +163,7 @@ def severity_charts(record: RunRecord) -> tuple[tuple[str, str], ...]:
 def _points(model: str, found: Sequence[tuple[ShiftedSet, Gap]]) -> tuple[Point, ...]:
     clean = found[0][1].clean
     points = [
-        Point(0, clean, f"{name(model)}, clean: {_score(clean.value, clean.low, clean.high)}")
+        Point(0, 0.0, clean, f"{name(model)}, clean: {_score(clean.value, clean.low, clean.high)}")
     ]
     for s, gap in found:
         e = gap.shifted
@@ -183,6 +172,7 @@ def _points(model: str, found: Sequence[tuple[ShiftedSet, Gap]]) -> tuple[Point,
         points.append(
             Point(
                 s.severity or 0,
+                dose,
                 e,
                 f"{name(model)}, {name(s.key)}: {_score(e.value, e.low, e.high)}{realised}",
             )
@@ -192,3 +182,33 @@ def _points(model: str, found: Sequence[tuple[ShiftedSet, Gap]]) -> tuple[Point,
 
 def _score(value: float, low: float, high: float) -> str:
     return f"{n.percent(value)} ({n.percent(low)} to {n.percent(high)})"
+
+
+def against_clean(record: RunRecord) -> tuple[tuple[str, str], ...] | None:
+    """(family, SVG): score on the shifted set by score on the clean one; None when nothing was scored."""
+    index = {card.name: i for i, card in enumerate(record.models)}
+    charts = []
+    for family in FAMILIES:
+        keys = {s.key for s in record.sets if s.family == family}
+        spots = [
+            Spot(
+                index.get(g.model, len(index)),
+                g.clean,
+                g.shifted,
+                f"{name(g.model)}, {name(g.set_key)}: "
+                f"clean {_score(g.clean.value, g.clean.low, g.clean.high)}, "
+                f"shifted {_score(g.shifted.value, g.shifted.low, g.shifted.high)}",
+            )
+            for g in record.gaps
+            if g.set_key in keys and g.metric == primary(record)
+        ]
+        if spots:
+            svg = clean_against_shifted(
+                spots,
+                ident=f"io-{family}",
+                title=f"Clean against shifted scores: {family}",
+                description="One mark a model and set, with intervals both ways. On the dashed line nothing is lost; "
+                "the further under it, the more. The tables by shift have the same figures.",
+            )
+            charts.append((family, svg))
+    return tuple(charts) or None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from robust_eval.records import RunRecord
-from robust_eval.report import examples, heat, pictures, views
+from robust_eval.report import calibration, decomposition, examples, heat, pictures, views
 from robust_eval.report.gates import gate_view
 from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
 from robust_eval.report.words import limit_list, verdict
@@ -43,6 +43,24 @@ SECTIONS: tuple[Section, ...] = (
     Section("gaps", "Gaps", of_texts(pictures.gaps)),
     Section("heat", "Shifts by model", of_texts(heat.drops)),
     Section("severity", "Score by severity", of_texts(pictures.severities), short="Severity"),
+    Section(
+        "against-clean",
+        "Clean against shifted scores",
+        of_texts(pictures.against_clean),
+        short="Clean–shifted",
+    ),
+    Section(
+        "decomposition",
+        "What the drops are made of",
+        of_texts(decomposition.decomposition),
+        short="Causes",
+    ),
+    Section(
+        "calibration",
+        "Reliability of probabilities",
+        of_texts(calibration.calibration),
+        short="Reliability",
+    ),
     Section("shifts", "Shift by shift", of_texts(views.shifts)),
     Section("prompts", "Prompt-side shift", prompt_view, markdown=prompt_markdown),
     Section("examples", "Examples", of_texts(examples.sample)),

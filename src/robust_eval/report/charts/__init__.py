@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from robust_eval.report.charts.bars import Bar, BarGroup, Part, kind_mark, stacked_bars
 from robust_eval.report.charts.curves import Curve, Point, severity_curves
-from robust_eval.report.charts.drawing import COLOURS, legend_mark, shape
+from robust_eval.report.charts.drawing import COLOURS, Chart, Legend, legend_mark, shape
 from robust_eval.report.charts.forest import ForestRow, Mark, forest
+from robust_eval.report.charts.reliability import Bin, Reliability, reliability_diagram
+from robust_eval.report.charts.scatter import Spot, clean_against_shifted
 
 __all__ = [
     "COLOURS",
+    "Bar",
+    "BarGroup",
+    "Bin",
+    "Chart",
     "Curve",
     "ForestRow",
+    "Legend",
     "Mark",
+    "Part",
     "Point",
+    "Reliability",
+    "Spot",
+    "clean_against_shifted",
     "forest",
+    "kind_mark",
     "legend_mark",
+    "reliability_diagram",
     "severity_curves",
     "shape",
+    "stacked_bars",
 ]

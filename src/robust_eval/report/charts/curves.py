@@ -1,21 +1,22 @@
-"""Curves of a score against a dose."""
+"""Curves of a score against a dose, each in the band of its intervals."""
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robust_eval.records import Estimate
-from robust_eval.report.charts.drawing import COLOURS, document, escaped, fixed, round_step, shape
-from robust_eval.report.numbers import number
+from robust_eval.report.charts.drawing import COLOURS, document, escaped, fixed, shape
+from robust_eval.report.charts.plot import Axis, Plot, share_axis
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A score at one severity; severity 0 is the clean set."""
+    """A score at one severity; severity 0 is the clean set. `dose` is a share of characters."""
 
     severity: int
+    dose: float | None
     estimate: Estimate
     note: str
 
@@ -29,61 +30,72 @@ class Curve:
 def severity_curves(
     curves: Sequence[Curve], *, ident: str, title: str, description: str, floor: float | None
 ) -> str:
-    """Scores by severity with intervals, one line a series; `floor` is drawn as the majority rate."""
-    width, height, left, top, right, bottom = 380.0, 270.0, 44.0, 16.0, 366.0, 222.0
+    """Scores by realised dose where every set has one, else by severity; `floor` is the majority rate."""
     shown = [p for curve in curves for p in curve.points]
     values = [b for p in shown for b in (p.estimate.low, p.estimate.high)]
     if floor is not None and floor > min(values) - 0.1:
         values.append(floor)
     else:
         floor = None
-    step = round_step(max(values) - min(values), 5)
-    low = max(0.0, math.floor(min(values) / step + 1e-9) * step)
-    high = min(1.0, math.ceil(max(values) / step - 1e-9) * step)
-    high = max(high, low + step)
-    severities = sorted({p.severity for p in shown})
-    span = max(severities[-1] - severities[0], 1)
-
-    def x_of(severity: int) -> float:
-        return left + 22 + (severity - severities[0]) / span * (right - left - 44)
-
-    def y_of(value: float) -> float:
-        return bottom - (min(max(value, low), high) - low) / (high - low) * (bottom - top)
-
-    parts = []
-    for i in range(round((high - low) / step) + 1):
-        value = low + i * step
-        parts.append(
-            f'<line class="grid" x1="{fixed(left)}" x2="{fixed(right)}" y1="{fixed(y_of(value))}" y2="{fixed(y_of(value))}"/>'
-            f'<text class="tick" x="{fixed(left - 7)}" y="{fixed(y_of(value) + 4)}" text-anchor="end">'
-            f"{number(value * 100, 0)}%</text>"
-        )
-    for severity in severities:
-        word = "clean" if severity == 0 else str(severity)
-        parts.append(
-            f'<text class="tick" x="{fixed(x_of(severity))}" y="{fixed(bottom + 18)}" text-anchor="middle">{word}</text>'
-        )
+    by_dose = _has_doses(curves)
+    plot = Plot(_x_axis(shown, by_dose=by_dose), share_axis(values), 380, 278, top=30, inset=16)
+    parts = plot.frame()
+    if by_dose:
+        parts += _severities(plot, shown)
     if floor is not None:
+        level = fixed(plot.y_of(floor))
         parts.append(
-            f'<line class="floor" x1="{fixed(left)}" x2="{fixed(right)}" y1="{fixed(y_of(floor))}" y2="{fixed(y_of(floor))}"/>'
-            f'<text class="tick" x="{fixed(left + 4)}" y="{fixed(y_of(floor) - 5)}">majority label</text>'
+            f'<path class="floor" d="M{fixed(plot.left)} {level}H{fixed(plot.right)}"/>'
+            f'<text class="tick" x="{fixed(plot.left + 4)}" y="{fixed(plot.y_of(floor) - 5)}">majority label</text>'
         )
-    parts.append(
-        f'<text class="axis" x="{fixed((left + right) / 2)}" y="{fixed(bottom + 38)}" text-anchor="middle">severity asked for</text>'
-    )
-    for at, curve in enumerate(curves):
-        dodge = (at - (len(curves) - 1) / 2) * min(9.0, 36.0 / max(len(curves), 1))
-        path = " ".join(
-            f"{'M' if i == 0 else 'L'}{fixed(x_of(p.severity) + dodge)} {fixed(y_of(p.estimate.value))}"
-            for i, p in enumerate(curve.points)
+
+    def x_of(p: Point) -> float:
+        return (p.dose or 0.0) if by_dose else float(p.severity)
+
+    for curve in curves:
+        upper = [(x_of(p), p.estimate.high) for p in curve.points]
+        lower = [(x_of(p), p.estimate.low) for p in reversed(curve.points)]
+        parts.append(
+            f'<g class="s{curve.series % COLOURS}">{plot.line([*upper, *lower], "ribbon")}</g>'
         )
-        parts.append(f'<g class="s{curve.series % COLOURS}"><path class="curve" d="{path}"/>')
+    for curve in curves:
+        line = plot.line([(x_of(p), p.estimate.value) for p in curve.points], "curve")
+        parts.append(f'<g class="s{curve.series % COLOURS}">{line}')
         for p in curve.points:
-            x, y = x_of(p.severity) + dodge, y_of(p.estimate.value)
-            parts.append(
-                f'<g><title>{escaped(p.note)}</title><line class="whisker" x1="{fixed(x)}" x2="{fixed(x)}" '
-                f'y1="{fixed(y_of(p.estimate.low))}" y2="{fixed(y_of(p.estimate.high))}"/>'
-                f"{shape(curve.series, x, y)}</g>"
-            )
+            x, y = plot.x_of(x_of(p)), plot.y_of(p.estimate.value)
+            parts.append(f"<g><title>{escaped(p.note)}</title>{shape(curve.series, x, y)}</g>")
         parts.append("</g>")
-    return document(ident, title, description, width, height, parts)
+    return document(ident, title, description, plot.width, plot.height, parts)
+
+
+def _has_doses(curves: Sequence[Curve]) -> bool:
+    """Whether a dose is known everywhere and grows along every curve, so that it can be an axis."""
+    doses = [[p.dose for p in curve.points if p.dose is not None] for curve in curves]
+    return all(
+        len(row) == len(curve.points) and all(a < b for a, b in itertools.pairwise(row))
+        for row, curve in zip(doses, curves, strict=True)
+    )
+
+
+def _x_axis(shown: Sequence[Point], *, by_dose: bool) -> Axis:
+    if by_dose:
+        return share_axis(
+            [p.dose or 0.0 for p in shown] + [0.0], "realised dose, share of characters edited"
+        )
+    severities = sorted({p.severity for p in shown})
+    ticks = tuple((float(s), "clean" if s == 0 else str(s)) for s in severities)
+    return Axis(severities[0], max(severities[-1], severities[0] + 1), ticks, "severity asked for")
+
+
+def _severities(plot: Plot, shown: Sequence[Point]) -> list[str]:
+    """Above the frame, which severity gave which dose; of those too close together the first stands."""
+    parts = []
+    last = -100.0
+    for severity, dose in sorted({p.severity: p.dose or 0.0 for p in shown}.items()):
+        x = plot.x_of(dose)
+        if severity and x - last >= 10:
+            last = x
+            parts.append(
+                f'<text class="tick" x="{fixed(x)}" y="{fixed(plot.top - 8)}" text-anchor="middle">{severity}</text>'
+            )
+    return parts

@@ -8,12 +8,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from robust_eval.report.text import visible
 
 COLOURS = 6  # `.s0` to `.s5` in the style sheet
 CHAR = 6.7  # average width of a character of the 12-pixel labels, generously
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    name: str
+    mark: str  # SVG
+    colour: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One chart drawn twice, for a wide page and for a phone."""
+
+    wide: str
+    narrow: str
+    legend: tuple[Legend, ...]
+    missing: tuple[str, ...] = ()  # "model on set" for what could not be drawn
 
 
 def document(
@@ -37,10 +55,13 @@ def escaped(text: str) -> str:
     return escape(visible(text))
 
 
-def legend_mark(series: int) -> str:
-    """A series' marker by itself, for a legend that names it in text beside it."""
+def legend_mark(series: int, colours: str = "s") -> str:
+    """A series' marker by itself, for a legend that names it in text beside it.
+
+    `colours` is the letter of the classes: `s` for models, `c` for conditions of one model.
+    """
     return (
-        f'<svg class="key s{series % COLOURS}" viewBox="0 0 16 16" width="16" height="16" '
+        f'<svg class="key {colours}{series % COLOURS}" viewBox="0 0 16 16" width="16" height="16" '
         f'aria-hidden="true" focusable="false">{shape(series, 8, 8)}</svg>'
     )
 
