@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from robust_eval.errors import UsageError, did_you_mean
 from robust_eval.gate import Limits, Policy, read_policy
+from robust_eval.models.limits import RequestLimits
 from robust_eval.records import CLEAN, GateResult, Progress, RunRecord, silent
 from robust_eval.run import evaluate as run_once
 from robust_eval.settings import Output, Settings
@@ -93,6 +94,7 @@ def evaluate(
     max_drop: float | None = None,
     max_relative_drop: float | None = None,
     max_drop_vs_baseline: float | None = None,
+    requests: RequestLimits | None = None,
     progress: Progress = silent,
     **settings: Any,
 ) -> Evaluation:
@@ -100,7 +102,8 @@ def evaluate(
 
     Further keywords are fields of `Settings`, such as `limit`, `seed`, `shots`, `columns`,
     `label_map` and `ood` (these three as mappings). `policy` (a file, or a `Policy`) or the three limits ask
-    for a gate: its result is `.gate`, nothing is raised when it fails. Raises RobustEvalError subclasses.
+    for a gate: its result is `.gate`, nothing is raised when it fails.
+    `requests` bounds what hosted models are asked. Raises RobustEvalError subclasses.
     """
     known = {f.name for f in dataclasses.fields(Settings)} - {"models", "baselines", "shifts"}
     if unknown := sorted(set(settings) - known):
@@ -127,6 +130,7 @@ def evaluate(
         overwrite=overwrite,
         cache_dir=None if cache_dir is None else str(cache_dir),
         offline=offline,
+        requests=requests or RequestLimits(),
     )
     record, folder = run_once(checked, output, policy=asked, progress=progress)
     return Evaluation(record, folder)

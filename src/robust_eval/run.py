@@ -25,6 +25,7 @@ from robust_eval.estimate import (
 from robust_eval.files import write_atomic
 from robust_eval.gate import Policy, judge, require_named
 from robust_eval.models import default_baseline, load_model
+from robust_eval.models.account import Account
 from robust_eval.models.asking import Answers, ask_all
 from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.models.context import ModelContext, PromptSettings, TrainingSettings
@@ -99,7 +100,9 @@ def evaluate(
     )
     if policy is not None:
         require_named(policy, sets)
-    models = _models(settings, _context(settings, splits, cache_dir, output.offline, progress))
+    account = Account(output.requests)
+    context = _context(settings, splits, cache_dir, output.offline, progress, account)
+    models = _models(settings, context)
     inputs = _inputs_fingerprint(test, splits, sets, models)
 
     if folder.complete:
@@ -135,7 +138,7 @@ def evaluate(
             near_ties={card.name: _near_ties(card, predictions) for card in cards},
             warnings=(*_warnings(cards, predictions), *notes),
             versions=_versions(),
-            host=_host(started, answers.calls),
+            host=_host(started, answers.calls, account),
             not_applicable=tuple(answers.not_applicable),
             repeats=answers.repeats,
             repeat_scores=score_repeats(test, answers.repeats),
@@ -191,7 +194,12 @@ def _load(settings: Settings, spec: str) -> Dataset:
 
 
 def _context(
-    settings: Settings, splits: Splits, cache_dir: Path, offline: bool, progress: Progress
+    settings: Settings,
+    splits: Splits,
+    cache_dir: Path,
+    offline: bool,
+    progress: Progress,
+    account: Account,
 ) -> ModelContext:
     return ModelContext(
         task=splits.test.task,
@@ -222,6 +230,9 @@ def _context(
         progress=progress,
         offline=offline,
         model_version=settings.model_version,
+        base_url=settings.base_url,
+        endpoint=settings.endpoint,
+        account=account,
     )
 
 
@@ -328,11 +339,14 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _host(started: float, calls: int) -> dict[str, Any]:
-    return {
+def _host(started: float, calls: int, account: Account) -> dict[str, Any]:
+    host: dict[str, Any] = {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "seconds": round(time.time() - started, 1),
         "model_calls": calls,
         "platform": platform.platform(),
         "cores": os.cpu_count() or 0,
     }
+    if usage := account.summary():
+        host["usage"] = usage
+    return host

@@ -6,10 +6,12 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from robust_eval.errors import UsageError, did_you_mean
+from robust_eval.models.context import ENDPOINTS
+from robust_eval.models.limits import RequestLimits
 from robust_eval.records import TaskKind
 from robust_eval.rng import hexdigest
 
@@ -59,6 +61,9 @@ class Settings:
     model_version: str | None = None  # names a `python:` model's version, so that it may be cached
     # stochastic models
     repeats: int = 1  # answers of a stochastic model to each clean example
+    # hosted models
+    base_url: str | None = None  # of the server behind `openai:`
+    endpoint: str = "chat"
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -87,6 +92,13 @@ class Settings:
             )
         if self.dtype not in DTYPES:
             raise UsageError(f"unknown dtype {self.dtype!r}{did_you_mean(self.dtype, DTYPES)}")
+        if self.endpoint not in ENDPOINTS:
+            raise UsageError(
+                f"unknown endpoint {self.endpoint!r}{did_you_mean(self.endpoint, ENDPOINTS)}"
+            )
+        hosted = [s for s in (*self.models, *self.baselines) if s.startswith("openai:")]
+        if self.base_url is not None and not hosted:
+            raise UsageError("--base-url is the server of an openai: model, and there is none")
         for name, value, least in (
             ("--limit", self.limit, 1),
             ("--train-size", self.train_size, 1),
@@ -163,3 +175,6 @@ class Output:
     overwrite: bool = False
     cache_dir: str | None = None
     offline: bool = False
+    requests: RequestLimits = field(
+        default_factory=RequestLimits
+    )  # of the requests to hosted models

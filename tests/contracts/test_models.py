@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +16,7 @@ from robust_eval.models.cache import PredictionCache
 from robust_eval.models.context import ModelContext, TrainingSettings
 from robust_eval.models.predict import Request, predict
 from robust_eval.records import TASKS, Example, Model, Status, TaskKind
+from servers import OpenAiServer
 
 # What needs demo packages or large files is held to the same contract in its own `model` tests.
 ELSEWHERE = {"hf", "gguf", "demo:gemma-3-270m", "demo:minilm"}
@@ -24,6 +25,7 @@ SPECS = {
     "bow": "bow",
     "python": "python:contract_grader:grade",
     "scripted": "scripted:length",
+    "openai": "openai:grader",
 }
 FAKES = [
     "scripted:oracle",
@@ -55,9 +57,19 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("contract-cache")
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[OpenAiServer]:
+    with OpenAiServer() as running:
+        yield running
+
+
 @pytest.fixture
 def loaded(
-    tiny: Path, cache_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: OpenAiServer,
+    tiny: Path,
+    cache_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Model]:
     """A fresh model for a spec."""
     reviews = helpers().film_reviews
@@ -76,6 +88,7 @@ def loaded(
         device="cpu",
         max_length=32,
         offline=True,
+        base_url=server.address,
     )
     return lambda spec: load_model(spec.format(encoder=tiny), "baseline", context)
 

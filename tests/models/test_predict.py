@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import signal
 import subprocess
 import sys
@@ -233,7 +232,7 @@ def test_near_ties_are_counted_between_the_two_best() -> None:
 
 KILLED = textwrap.dedent(
     """
-    import sys
+    import os, signal, sys
     from pathlib import Path
     from robust_eval.models import load_model
     from robust_eval.models.answers import encode
@@ -241,7 +240,7 @@ KILLED = textwrap.dedent(
     from robust_eval.models.context import ModelContext
     from robust_eval.models.predict import Request, predict
     from robust_eval.records import TASKS, Example, TaskKind
-    folder, spec = sys.argv[1:]
+    folder, spec, after = sys.argv[1:]
     context = ModelContext(TASKS[TaskKind.CLASSIFICATION], ("a", "b"), (), (), (), 0, Path(folder))
     model = load_model(spec, "model", context)
     requests = [
@@ -250,8 +249,9 @@ KILLED = textwrap.dedent(
     ]
     jobs = model.jobs
     def spoken(examples):
-        for job in jobs(examples):
-            print("batch", flush=True)
+        for number, job in enumerate(jobs(examples), 1):
+            if number == int(after):
+                os.kill(os.getpid(), signal.SIGKILL)
             yield job
     model.jobs = spoken
     with PredictionCache.open(Path(folder)) as cache:
@@ -264,19 +264,16 @@ KILLED = textwrap.dedent(
 
 
 def run_killed(folder: Path, spec: str, after: int | None) -> tuple[list[str], int]:
-    """The answers of a run, and how many it computed; killed after so many batches began."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(folder), spec], stdout=subprocess.PIPE, text=True
+    """The answers of a run, and how many it computed; killed when so many batches were planned."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(folder), spec, str(after or 0)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if after is not None and lines.count("batch\n") == after:
-            os.kill(process.pid, signal.SIGKILL)
-            break
-    process.stdout.close()
-    process.wait()
+    assert done.returncode == (-signal.SIGKILL if after else 0)
+    lines = done.stdout.splitlines()
     computed = [int(line.split()[1]) for line in lines if line.startswith("computed")]
     return [line for line in lines if line.startswith("answer")], sum(computed)
 

@@ -11,6 +11,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
     """Runs and shows; 0, the gate's 1 or 3, or 4 when requests failed. Raises RobustEvalError for everything else."""
     from robust_eval.cli import terminal
     from robust_eval.cli.gate import policy_of
+    from robust_eval.cli.hosted import limits_of
     from robust_eval.gate import exit_code
     from robust_eval.run import evaluate, failed_requests
     from robust_eval.settings import Output, Settings, pairs
@@ -26,6 +27,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
         overwrite=options["overwrite"],
         cache_dir=options["cache_dir"],
         offline=options["offline"],
+        requests=limits_of(options),
     )
     settings = Settings(
         dataset=options["dataset"] or "",
@@ -40,7 +42,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
                 "models", "baselines", "train", "task", "split", "encoding", "limit", "train_size",
                 "seed", "level", "shots", "scoring", "length_normalised", "calibrate", "template",
                 "max_new_tokens", "epochs", "learning_rate", "train_batch_size", "max_length",
-                "device", "dtype", "batch_size", "model_version", "repeats",
+                "device", "dtype", "batch_size", "model_version", "repeats", "base_url", "endpoint",
             )
         },
     )  # fmt: skip

@@ -8,6 +8,7 @@ import click
 
 from robust_eval import __version__
 from robust_eval.cli.gate import GATE_OPTIONS
+from robust_eval.cli.hosted import HOSTED_OPTIONS
 from robust_eval.errors import UsageError, did_you_mean
 
 EPILOG = """\b
@@ -48,7 +49,7 @@ def _limit(ctx: click.Context, parameter: click.Parameter, value: str) -> int | 
 
 
 OPTIONS = (
-    click.option("--model", "models", multiple=True, metavar="SPEC", help="Model to test: demo:gemma-3-270m, hf:ID-OR-PATH, gguf:FILE, python:MODULE:CALLABLE, scripted:KIND. Repeatable."),
+    click.option("--model", "models", multiple=True, metavar="SPEC", help="Model to test: demo:gemma-3-270m, hf:ID-OR-PATH, gguf:FILE, openai:MODEL, python:MODULE:CALLABLE, scripted:KIND. Repeatable."),
     click.option("--baseline", "baselines", multiple=True, metavar="SPEC", help="Model to compare with: an encoder id or folder (fine-tuned here), demo:minilm, bow. Repeatable. [default: demo:minilm when every model is demo:, else roberta-base]"),
     click.option("--dataset", metavar="DATA", help="In-distribution data: demo:NAME, a file or folder, hub:ID@REV, or a name from `list domains`."),
     click.option("--train", metavar="DATA", help="Training data of its own. [default: carved from --dataset, disjoint from the test examples]"),
@@ -80,6 +81,7 @@ OPTIONS = (
     click.option("--repeats", default=1, show_default=True, metavar="N", help="Answers of a stochastic model (python:, or sampled) to each clean example: the noise floor."),
     click.option("--model-version", metavar="TEXT", help="Version of a python: model, which lets its answers be cached across runs."),
     *GATE_OPTIONS,
+    *HOSTED_OPTIONS,
     click.option("--out", "out", metavar="FOLDER", help="Run folder. [default: reports/DATASET-MODEL-SHIFT-HASH]"),
     click.option("--overwrite", is_flag=True, help="Replace a run of other settings in the folder."),
     click.option("--cache-dir", metavar="FOLDER", help="Predictions and checkpoints. [default: $ROBUST_EVAL_CACHE or the platform's cache folder]"),

@@ -16,6 +16,7 @@ __all__ = ["LOADERS", "default_baseline", "load_model"]
 LOADERS: dict[str, str] = {
     "hf": "robust_eval.models.causal",
     "gguf": "robust_eval.models.causal",
+    "openai": "robust_eval.models.api.model",
     "demo:gemma-3-270m": "robust_eval.models.causal",
     "demo:minilm": "robust_eval.models.encoder",
     "ft": "robust_eval.models.encoder",

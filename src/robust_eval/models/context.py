@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from robust_eval.models.account import Account
 from robust_eval.records import Example, Progress, Task, silent
+
+ENDPOINTS = ("chat", "completions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,6 @@ class ModelContext:
     progress: Progress = silent
     offline: bool = False
     model_version: str | None = None  # names a `python:` model's version, so that it may be cached
+    base_url: str | None = None  # of the server behind `openai:`
+    endpoint: str = "chat"  # how it is asked: one of ENDPOINTS
+    account: Account = field(default_factory=Account)  # what hosted models of this run have used

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from robust_eval.errors import ModelError
 from robust_eval.models.answers import Key, canonical_input, fault, prediction_key
 from robust_eval.models.cache import PredictionCache
-from robust_eval.records import Example, Job, Model, Prediction, Progress, Status, silent
+from robust_eval.records import Example, Model, Prediction, Progress, Status, silent
 
 NEAR_TIE = 1e-3  # in log-probability: closer than this, another machine may answer differently
 
@@ -29,6 +29,15 @@ class Prepares(Protocol):
     """A model with costly preparation, such as training; called once, before its first job."""
 
     def prepare(self, progress: Progress) -> None: ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A model that answers many inputs at once and hands each answer over as it arrives."""
+
+    def stream(
+        self, examples: Sequence[Example], wanted: Iterable[int]
+    ) -> Iterator[Sequence[tuple[int, Prediction]]]: ...
 
 
 def predict(
@@ -103,12 +112,10 @@ def _answer(
     if isinstance(model, Prepares):
         model.prepare(progress)
     with progress(f"{name}: answering", missing) as advance:
-        for job in model.jobs(examples):
-            wanted = [planned[i] for i in job.indices]
+        for indices, given in _batches(model, examples, lambda i: planned[i] not in answers):
+            wanted = [planned[i] for i in indices]
             open_before = sum(key not in answers for key in wanted)
-            if not open_before:
-                continue
-            fresh = dict(zip(wanted, _checked(model, job, labels), strict=True))
+            fresh = dict(zip(wanted, _checked(name, indices, given, labels), strict=True))
             cache.store(fresh, lasting=lasting, labels=labels)
             # Read back: the first answer stored under a key is the one that every run reports,
             # also when another process was faster with the same batch.
@@ -123,12 +130,28 @@ def _answer(
         )
 
 
-def _checked(model: Model, job: Job, labels: Sequence[str] | None) -> list[Prediction]:
-    name = model.card.name
-    given = list(job.answer())
-    if len(given) != len(job.indices):
+def _batches(
+    model: Model, examples: Sequence[Example], is_open: Callable[[int], bool]
+) -> Iterator[tuple[Sequence[int], Sequence[Prediction]]]:
+    """Batches with their answers: as they arrive, or one after the other, those wholly known left out."""
+    if isinstance(model, Streams):
+        for arrived in model.stream(examples, [i for i in range(len(examples)) if is_open(i)]):
+            yield [i for i, _ in arrived], [prediction for _, prediction in arrived]
+        return
+    for job in model.jobs(examples):
+        if any(map(is_open, job.indices)):
+            yield job.indices, list(job.answer())
+
+
+def _checked(
+    name: str,
+    indices: Sequence[int],
+    given: Sequence[Prediction],
+    labels: Sequence[str] | None,
+) -> Sequence[Prediction]:
+    if len(given) != len(indices):
         raise ModelError(
-            f"{name} gave {len(given)} answers for {len(job.indices)} inputs; it must give one each"
+            f"{name} gave {len(given)} answers for {len(indices)} inputs; it must give one each"
         )
     for prediction in given:
         if prediction.status is not Status.FAILED and (wrong := fault(prediction, labels)):

@@ -58,6 +58,14 @@ class Prompt:
         """What the model may continue with, one a label, in label order: " positive"."""
         return tuple(self._gap() + words for _, words in self.words)
 
+    def instruction(self) -> str:
+        """What stands before everything else; empty when the template has none."""
+        return self._instruction() if self.template.instruction else ""
+
+    def question(self, inputs: Mapping[str, str]) -> str:
+        """One example alone, up to where its answer starts: a chat turn."""
+        return self._head(inputs)
+
     def fingerprint(self) -> str:
         """Hash of all that the model reads besides the example itself."""
         template = self.template

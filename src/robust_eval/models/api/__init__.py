@@ -1,0 +1,1 @@
+"""Hosted models: `openai:` for any OpenAI-compatible server, `litellm:` for other providers."""
