@@ -96,9 +96,6 @@ class Settings:
             raise UsageError(
                 f"unknown endpoint {self.endpoint!r}{did_you_mean(self.endpoint, ENDPOINTS)}"
             )
-        hosted = [s for s in (*self.models, *self.baselines) if s.startswith("openai:")]
-        if self.base_url is not None and not hosted:
-            raise UsageError("--base-url is the server of an openai: model, and there is none")
         for name, value, least in (
             ("--limit", self.limit, 1),
             ("--train-size", self.train_size, 1),
