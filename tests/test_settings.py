@@ -31,6 +31,9 @@ def settings_of(**changes: object) -> Settings:
         ({"shots": -1}, "--shots must be at least 0"),
         ({"level": 95.0}, "--level is a share"),
         ({"learning_rate": float("nan")}, "--learning-rate"),
+        ({"layer_decay": 0.0}, "--layer-decay must be over 0"),
+        ({"truncation": "tial"}, "did you mean 'tail'?"),
+        ({"class_weights": "yes"}, "unknown --class-weights 'yes'"),
     ],
 )
 def test_wrong_settings_name_the_option_the_value_and_the_remedy(changes: dict, said: str) -> None:
@@ -51,7 +54,9 @@ def test_settings_survive_json_and_keep_their_signature() -> None:
 def test_every_field_is_part_of_the_signature(field: str) -> None:
     changed = {
         "task": "pair", "scoring": "generate", "dtype": "float32", "endpoint": "completions", "level": 0.9, "learning_rate": 1e-3,
-        "length_normalised": True, "calibrate": True, "limit": None,
+        "length_normalised": True, "calibrate": True, "limit": None, "epochs": 4, "train_batch_size": 4,
+        "truncation": "tail", "layer_decay": 0.5, "class_weights": "off", "mixed_precision": "on",
+        "gradient_checkpointing": "off",
     }.get(field)  # fmt: skip
     if field not in ("limit",) and changed is None:
         current = getattr(settings_of(), field)

@@ -16,6 +16,8 @@ from robust_eval.records import TaskKind
 from robust_eval.rng import hexdigest
 
 SCORING = ("labels", "generate")
+TRUNCATIONS = ("head", "tail", "head-tail")
+SWITCHES = ("auto", "on", "off")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -50,14 +52,19 @@ class Settings:
     label_words: tuple[tuple[str, str], ...] = ()
     max_new_tokens: int = 16
     # fine-tuning
-    epochs: int = 3
-    learning_rate: float = 5e-5
-    train_batch_size: int = 32
+    epochs: int | None = None  # None here and below: by method and size of the training data
+    learning_rate: float | None = None
+    train_batch_size: int | None = None
     max_length: int = 256
     # machine: these may move scores in the last digits, so they belong to the run
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int | None = None
+    truncation: str = "head"  # which part of too long a text an encoder reads
+    layer_decay: float = 0.95  # of the learning rate, from each layer to the one below
+    class_weights: str = "auto"
+    mixed_precision: str = "auto"
+    gradient_checkpointing: str = "auto"
     model_version: str | None = None  # names a `python:` model's version, so that it may be cached
     # stochastic models
     repeats: int = 1  # answers of a stochastic model to each clean example
@@ -114,8 +121,19 @@ class Settings:
             raise UsageError(
                 f"--level is a share such as 0.95, at least 0.5 and under 1, not {self.level}"
             )
-        if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate < 1):
-            raise UsageError(f"--learning-rate must be between 0 and 1, not {self.learning_rate}")
+        rate = self.learning_rate
+        if rate is not None and not (math.isfinite(rate) and 0 < rate < 1):
+            raise UsageError(f"--learning-rate must be between 0 and 1, not {rate}")
+        if not 0 < self.layer_decay <= 1:
+            raise UsageError(f"--layer-decay must be over 0 and at most 1, not {self.layer_decay}")
+        for option, chosen, known in (
+            ("--truncation", self.truncation, TRUNCATIONS),
+            ("--class-weights", self.class_weights, SWITCHES),
+            ("--mixed-precision", self.mixed_precision, SWITCHES),
+            ("--gradient-checkpointing", self.gradient_checkpointing, SWITCHES),
+        ):
+            if chosen not in known:
+                raise UsageError(f"unknown {option} {chosen!r}{did_you_mean(chosen, known)}")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, in field order; `from_dict` reads it back."""

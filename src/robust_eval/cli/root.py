@@ -48,6 +48,24 @@ def _limit(ctx: click.Context, parameter: click.Parameter, value: str) -> int | 
         raise click.BadParameter(f"a number or 'all', not {value!r}") from None
 
 
+def _auto_int(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    if value.strip().lower() == "auto":
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise click.BadParameter(f"a whole number or 'auto', not {value!r}") from None
+
+
+def _auto_float(ctx: click.Context, parameter: click.Parameter, value: str) -> float | None:
+    if value.strip().lower() == "auto":
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        raise click.BadParameter(f"a number or 'auto', not {value!r}") from None
+
+
 OPTIONS = (
     click.option("--model", "models", multiple=True, metavar="SPEC", help="Model to test: demo:gemma-3-270m, hf:ID-OR-PATH, gguf:FILE, openai:MODEL, python:MODULE:CALLABLE, scripted:KIND. Repeatable."),
     click.option("--baseline", "baselines", multiple=True, metavar="SPEC", help="Model to compare with: an encoder id or folder (fine-tuned here), demo:minilm, bow. Repeatable. [default: demo:minilm when every model is demo:, else roberta-base]"),
@@ -70,9 +88,14 @@ OPTIONS = (
     click.option("--template", metavar="NAME|FILE", help="Prompt template: a built-in name or a TOML file."),
     click.option("--label-word", "label_words", multiple=True, metavar="LABEL=WORDS", help="Words that the prompt uses for a label."),
     click.option("--max-new-tokens", default=16, show_default=True, help="Longest generated answer."),
-    click.option("--epochs", default=3, show_default=True, help="Fine-tuning epochs, at most."),
-    click.option("--learning-rate", default=5e-5, show_default=True, help="Fine-tuning learning rate."),
-    click.option("--train-batch-size", default=32, show_default=True, help="Fine-tuning batch size."),
+    click.option("--epochs", default="auto", show_default=True, callback=_auto_int, metavar="N|auto", help="Fine-tuning epochs, at most; auto: by the size of the training data."),
+    click.option("--learning-rate", default="auto", show_default=True, callback=_auto_float, metavar="X|auto", help="Fine-tuning learning rate of the topmost layer; auto: by method."),
+    click.option("--train-batch-size", default="auto", show_default=True, callback=_auto_int, metavar="N|auto", help="Fine-tuning batch size; auto: by the size of the training data."),
+    click.option("--layer-decay", default=0.95, show_default=True, help="Learning rate of a layer over that of the layer above it."),
+    click.option("--class-weights", default="auto", show_default=True, metavar="WHEN", help="Weigh classes alike in fine-tuning: auto (when they are unequal), on or off."),
+    click.option("--mixed-precision", default="auto", show_default=True, metavar="WHEN", help="Fine-tune in bfloat16 over float32 weights: auto (on a GPU that has it), on or off."),
+    click.option("--gradient-checkpointing", default="auto", show_default=True, metavar="WHEN", help="Save memory in fine-tuning: auto (when it runs out), on or off."),
+    click.option("--truncation", default="head", show_default=True, metavar="PART", help="What an encoder reads of a text that is too long: head, tail or head-tail."),
     click.option("--max-length", default=256, show_default=True, help="Tokens after which encoder inputs are cut (and counted)."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
     click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16 or float16."),

@@ -27,6 +27,11 @@ def folder_of(cache_dir: Path, key: str) -> Path:
     return cache_dir / FOLDER / key
 
 
+def unfinished(folder: Path) -> Path:
+    """Where a training of this checkpoint keeps its place while it runs."""
+    return folder.with_name(f"{folder.name}.unfinished")
+
+
 def read_result(folder: Path) -> dict[str, Any] | None:
     """The training's result as the record keeps it; None when there is no checkpoint yet."""
     try:

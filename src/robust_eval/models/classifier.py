@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # A text longer than this many characters a token is cut before it is tokenised: 5 MB would take
 # seconds, and no natural text has 64 characters in a token.
 LONGEST_TOKEN: Final = 64
+SEQUENCE_HEAD: Final = "AutoModelForSequenceClassification"
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -59,46 +60,35 @@ class Classifier:
 
     @classmethod
     def _loaded(cls, folder: Path, device: str, dtype: str, head: dict[str, Any]) -> Classifier:
-        with quiet():
-            import torch
-            from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-            try:
-                tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-                network = AutoModelForSequenceClassification.from_pretrained(
-                    folder,
-                    local_files_only=True,
-                    use_safetensors=True,
-                    dtype=getattr(torch, dtype),
-                    **head,
-                )
-            except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-                raise ModelError(
-                    f"cannot load {str(folder)!r} as a sequence classifier: {type(error).__name__}: "
-                    f"{' '.join(str(error).split())[:200]}; give an encoder such as roberta-base"
-                ) from error
-            if not getattr(tokenizer, "is_fast", False):
-                raise ModelError(
-                    f"{str(folder)!r} has no tokenizer.json and none can be made from its files; "
-                    "save one with the tokenizers library"
-                )
-            if tokenizer.pad_token_id is None:
-                raise ModelError(f"{str(folder)!r}: its tokenizer has no padding token")
-            network.to(device)
-            network.eval()
+        tokenizer, network = load_with_head(folder, device, dtype, SEQUENCE_HEAD, head)
         return cls(tokenizer, network, device)
 
-    def tokenise(self, examples: Sequence[Example], task: Task, max_length: int) -> Tokens:
-        """The model's inputs, cut to `max_length` tokens, of pairs from the longer side first."""
-        length = min(max_length, self._longest_input())
+    def tokenise(
+        self, examples: Sequence[Example], task: Task, max_length: int, truncation: str = "head"
+    ) -> Tokens:
+        """The model's inputs, cut to `max_length` tokens, of pairs from the longer side first.
+
+        `truncation` says which part of a single text that is too long is read: its head, its tail, or a
+        quarter from the head and the rest from the tail. Of pairs it is always the heads.
+
+        Source: head and tail of long texts as in Sun et al. (2019), arXiv:1905.05583, section 5.3.1.
+        """
+        length = min(max_length, longest_input(self.tokenizer, self.network))
         characters = length * LONGEST_TOKEN
         columns = [[example.inputs[field] for example in examples] for field in task.fields]
         over = [
             any(len(column[i]) > characters for column in columns) for i in range(len(examples))
         ]
+        kept = [[encodable(text) for text in column] for column in columns]
+        if truncation == "head" or len(columns) > 1:
+            kept = [[text[:characters] for text in column] for column in kept]
+        else:
+            shortened = [self._ends(text, length, truncation) for text in kept[0]]
+            kept = [[text for text, _ in shortened]]
+            over = [a or cut for a, (_, cut) in zip(over, shortened, strict=True)]
         with quiet():
             encoded = self.tokenizer(
-                *[[_encodable(text[:characters]) for text in column] for column in columns],
+                *kept,
                 truncation="longest_first",
                 max_length=length,
                 padding=False,
@@ -109,6 +99,23 @@ class Classifier:
             tuple({name: encoded[name][i] for name in names} for i in range(len(examples))),
             tuple(a or b for a, b in zip(over, cut, strict=True)),
         )
+
+    def _ends(self, text: str, length: int, truncation: str) -> tuple[str, bool]:
+        """The text without its middle or beginning, and whether anything was left out."""
+        room = length - 2  # special tokens of a single text
+        head = room // 4 if truncation == "head-tail" else 0
+        most = length * LONGEST_TOKEN
+        clipped = len(text) > 2 * most
+        if clipped:
+            text = f"{text[:most]} {text[-most:]}"
+        with quiet():
+            places = self.tokenizer(
+                text, add_special_tokens=False, return_offsets_mapping=True, truncation=False
+            )["offset_mapping"]
+        if len(places) <= room:
+            return text, clipped
+        begin = text[: places[head - 1][1]] if head else ""
+        return f"{begin} {text[places[len(places) - (room - head)][0] :]}".strip(), True
 
     def log_probabilities(self, tokens: Tokens) -> list[tuple[float, ...]]:
         """One row a text: log-softmax over the labels, in float32 whatever the weights are in."""
@@ -121,37 +128,83 @@ class Classifier:
 
     def padded(self, inputs: Sequence[Mapping[str, list[int]]]) -> dict[str, torch.Tensor]:
         """One batch on the device, padded on the right to its longest input."""
+        return padded(inputs, self.tokenizer.pad_token_id, self.device)
+
+
+def load_with_head(
+    folder: Path, device: str, dtype: str, kind: str, head: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """Tokenizer and network of a folder, with the head that a class of transformers' adds.
+
+    Raises ModelError if it cannot be loaded, or has no fast tokenizer with a padding token.
+    """
+    with quiet():
         import torch
+        import transformers
 
-        longest = max(len(item["input_ids"]) for item in inputs)
-        fill = {"input_ids": self.tokenizer.pad_token_id}
-        batch = {
-            name: torch.tensor(
-                [item[name] + [fill.get(name, 0)] * (longest - len(item[name])) for item in inputs],
-                device=self.device,
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            network = getattr(transformers, kind).from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=getattr(torch, dtype),
+                **head,
             )
-            for name in inputs[0]
-        }
-        batch["attention_mask"] = torch.tensor(
-            [
-                [1] * len(item["input_ids"]) + [0] * (longest - len(item["input_ids"]))
-                for item in inputs
-            ],
-            device=self.device,
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
+            what = "a sequence classifier" if kind == SEQUENCE_HEAD else "an encoder with this head"
+            raise ModelError(
+                f"cannot load {str(folder)!r} as {what}: {type(error).__name__}: "
+                f"{' '.join(str(error).split())[:200]}; give an encoder such as roberta-base"
+            ) from error
+        if not getattr(tokenizer, "is_fast", False):
+            raise ModelError(
+                f"{str(folder)!r} has no tokenizer.json and none can be made from its files; "
+                "save one with the tokenizers library"
+            )
+        if tokenizer.pad_token_id is None:
+            raise ModelError(f"{str(folder)!r}: its tokenizer has no padding token")
+        network.to(device)
+        network.eval()
+    return tokenizer, network
+
+
+def padded(
+    inputs: Sequence[Mapping[str, Sequence[int]]], pad: int, device: str
+) -> dict[str, torch.Tensor]:
+    """One batch on the device, padded on the right to its longest input, with its attention mask."""
+    import torch
+
+    longest = max(len(item["input_ids"]) for item in inputs)
+    fill = {"input_ids": pad}
+    batch = {
+        name: torch.tensor(
+            [[*item[name], *[fill.get(name, 0)] * (longest - len(item[name]))] for item in inputs],
+            device=device,
         )
-        return batch
+        for name in inputs[0]
+    }
+    batch["attention_mask"] = torch.tensor(
+        [
+            [1] * len(item["input_ids"]) + [0] * (longest - len(item["input_ids"]))
+            for item in inputs
+        ],
+        device=device,
+    )
+    return batch
 
-    def _longest_input(self) -> int:
-        """What tokenizer and position table allow; RoBERTa keeps two positions for itself."""
-        config = self.network.config
-        positions = int(getattr(config, "max_position_embeddings", 0) or 0)
-        if positions and "roberta" in str(config.model_type):
-            positions -= 2
-        limit = int(min(self.tokenizer.model_max_length, 1_000_000))
-        return min(limit, positions) if positions > 0 else limit
+
+def longest_input(tokenizer: Any, network: Any) -> int:
+    """What tokenizer and position table allow; RoBERTa keeps two positions for itself."""
+    config = network.config
+    positions = int(getattr(config, "max_position_embeddings", 0) or 0)
+    if positions and "roberta" in str(config.model_type):
+        positions -= 2
+    limit = int(min(tokenizer.model_max_length, 1_000_000))
+    return min(limit, positions) if positions > 0 else limit
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """The text with lone surrogates replaced: tokenizers take UTF-8 only."""
     return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from robust_eval.models.account import Account
@@ -26,12 +26,38 @@ class PromptSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    epochs: int = 3  # at most: early stopping may end before
-    learning_rate: float = 5e-5
-    batch_size: int = 32
+    """How a baseline is fine-tuned. None is filled in by `resolved`, from method and size of the data."""
+
+    epochs: int | None = None  # at most: early stopping may end before
+    learning_rate: float | None = None  # of the topmost layer
+    batch_size: int | None = None
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     patience: int = 2  # evaluations on the held-out part without gain before stopping
+    layer_decay: float = 0.95  # a layer's learning rate, over that of the layer above it
+    class_weights: str = "auto"  # "auto": when the classes are unequal; "on"; "off"
+    mixed_precision: str = "auto"  # "auto": bfloat16 on a GPU that has it; "on"; "off"
+    gradient_checkpointing: str = "auto"  # "auto": when memory runs out; "on"; "off"
+
+    def resolved(self, method: str, examples: int) -> TrainingSettings:
+        """The same with every None filled in for this method and number of training examples.
+
+        Few examples get small batches and more epochs: about 150 updates, as too few are what makes
+        fine-tuning on small data fail (Mosbach et al. 2021, arXiv:2006.04884); never over 20 epochs.
+        """
+        batch = self.batch_size or (8 if examples < 256 else 16 if examples < 1024 else 32)
+        updates = -(-FEWEST_UPDATES * batch // max(1, examples))
+        return replace(
+            self,
+            batch_size=batch,
+            epochs=self.epochs or max(3, min(20, updates)),
+            learning_rate=self.learning_rate or LEARNING_RATES[method],
+            layer_decay=1.0 if method == "lora" else self.layer_decay,
+        )
+
+
+FEWEST_UPDATES = 150
+LEARNING_RATES = {"encoder": 5e-5, "full": 2e-5, "lora": 2e-4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +75,7 @@ class ModelContext:
     dtype: str = "auto"  # "auto": float32 on CPU, bfloat16 on GPU
     batch_size: int | None = None  # None: chosen by token budget
     max_length: int = 256  # encoder inputs are cut here, and counted
+    truncation: str = "head"  # which part of a text that is too long is read: head, tail, head-tail
     progress: Progress = silent
     offline: bool = False
     model_version: str | None = None  # names a `python:` model's version, so that it may be cached

@@ -1,20 +1,24 @@
-"""Encoder baselines (`ft:`, `demo:minilm`): fine-tuned here on the ID training split, then asked."""
+"""Encoder baselines (`ft:`, `demo:minilm`, `demo:roberta-mini`): fine-tuned here on the ID training split, then asked."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from robust_eval.errors import InfrastructureError
 from robust_eval.models import finetune
 from robust_eval.models.classifier import Classifier
 from robust_eval.models.context import ModelContext
+from robust_eval.models.learners import ClassifierLearner, Learner
 from robust_eval.models.placement import place
+from robust_eval.models.spans import SpanLearner, SpanReader
 from robust_eval.models.specs import Role, parse_spec
-from robust_eval.models.weights import EncoderFiles, demo_minilm, resolve_encoder
-from robust_eval.records import Example, Job, ModelCard, Prediction, Progress
+from robust_eval.models.weights import EncoderFiles, embedded, resolve_encoder
+from robust_eval.records import Example, Job, ModelCard, Prediction, Progress, TaskKind
 from robust_eval.rng import hexdigest
 
 CHARACTERS_PER_TOKEN: Final = 4  # for planning only: the plan must not need a tokenizer
@@ -28,7 +32,7 @@ def load(spec: str, role: Role, context: ModelContext) -> EncoderModel:
     parsed = parse_spec(spec, role)
     finetune.check_data(spec, context)
     files = (
-        demo_minilm()
+        embedded(parsed.name)
         if parsed.provider == "demo"
         else resolve_encoder(parsed.name, offline=context.offline)
     )
@@ -36,13 +40,22 @@ def load(spec: str, role: Role, context: ModelContext) -> EncoderModel:
 
 
 class EncoderModel:
-    """One sequence classifier. Its card and its plan need no weights in memory."""
+    """One sequence classifier or span reader. Its card and its plan need no weights in memory."""
 
     def __init__(self, spec: str, role: Role, files: EncoderFiles, context: ModelContext) -> None:
         self._context = context
         self._placement = place(context.device, inference_dtype(context))
-        self._plan = finetune.plan(files, context, self._placement.device)
-        self._classifier: Classifier | None = None
+        self._files = files
+        self._plan = finetune.plan(
+            "encoder",
+            files.folder.name if files.source == "folder" else files.source,
+            files.fingerprint(context.cache_dir),
+            files.parameters(),
+            context,
+            self._placement.device,
+            partial(_learner, files.folder),
+        )
+        self._trained: Classifier | SpanReader | None = None
         self._spec = spec
         self._role: Role = role
         self.labels = context.labels
@@ -59,18 +72,25 @@ class EncoderModel:
     def card(self) -> ModelCard:
         """What the report says; the training's result once there is a checkpoint."""
         training = self._plan.result()
+        config = self._files.config
         details: dict[str, Any] = {
-            "base": self._plan.files.source,
-            "architecture": self._plan.files.config["model_type"],
-            "embedding_weights": self._plan.files.embeddings(),
-            "hyperparameters": asdict(self._context.training),
+            "base": self._files.source,
+            "architecture": config["model_type"],
+            "embedding_weights": self._files.embeddings(),
+            "hyperparameters": asdict(self._plan.settings),
             "seed": self._context.seed,
             "max_length": self._context.max_length,
+            "truncation": self._context.truncation,
             "dtype": self._placement.dtype,
             "device": self._placement.kind,
             "training": training,
         }
-        if warnings := self._plan.warnings(training):
+        warnings = self._plan.warnings(training)
+        if head := finetune.head_labels(config):
+            warnings.append(
+                f"its base already was a classifier ({', '.join(head)[:100]}); fine-tuned further"
+            )
+        if warnings:
             details["warnings"] = warnings
         return ModelCard(
             name=self._spec,
@@ -84,12 +104,11 @@ class EncoderModel:
         )
 
     def prepare(self, progress: Progress) -> None:
-        """Fine-tunes unless a sound checkpoint is there, and loads the classifier."""
-        if self._classifier is None:
+        """Fine-tunes unless a sound checkpoint is there, and loads the network."""
+        if self._trained is None:
             checkpoint = finetune.ensure(self._plan, progress)
-            self._classifier = Classifier.read(
-                checkpoint, self._placement.device, self._placement.dtype
-            )
+            kind = SpanReader if self._context.task.kind is TaskKind.EXTRACTIVE_QA else Classifier
+            self._trained = kind.read(checkpoint, self._placement.device, self._placement.dtype)
 
     def jobs(self, examples: Sequence[Example]) -> Iterator[Job]:
         """Batches of similar length, planned by characters, so that no weights are needed yet."""
@@ -99,11 +118,19 @@ class EncoderModel:
 
     def _answer(self, examples: Sequence[Example]) -> list[Prediction]:
         self.prepare(self._context.progress)
-        assert self._classifier is not None
-        tokens = self._classifier.tokenise(examples, self._context.task, self._context.max_length)
-        rows = self._classifier.log_probabilities(tokens)
+        if isinstance(self._trained, SpanReader):
+            given, cut = self._trained.answers(examples, self._context.max_length)
+            return [
+                Prediction(e.id, text=text, raw=text, input_truncated=short)
+                for e, text, short in zip(examples, given, cut, strict=True)
+            ]
+        assert self._trained is not None
+        tokens = self._trained.tokenise(
+            examples, self._context.task, self._context.max_length, self._context.truncation
+        )
+        rows = self._trained.log_probabilities(tokens)
         answers = []
-        for example, row, cut in zip(examples, rows, tokens.truncated, strict=True):
+        for example, row, short in zip(examples, rows, tokens.truncated, strict=True):
             if not all(map(math.isfinite, row)):
                 raise InfrastructureError(
                     f"{self._spec} computed scores that are not numbers for example {example.id!r}; "
@@ -116,10 +143,18 @@ class EncoderModel:
                     label=self.labels[best],
                     label_logprobs=row,
                     scores=row,
-                    input_truncated=cut,
+                    input_truncated=short,
                 )
             )
         return answers
+
+
+def _learner(folder: Path, plan: finetune.Plan) -> Learner:
+    context = plan.context
+    if context.task.kind is TaskKind.EXTRACTIVE_QA:
+        return SpanLearner(SpanReader.fresh(folder, plan.device), context)
+    classifier = Classifier.fresh(folder, plan.device, context.labels)
+    return ClassifierLearner(classifier, context, plan.weights_of_classes())
 
 
 def inference_dtype(context: ModelContext) -> str:

@@ -1,4 +1,4 @@
-"""Full fine-tuning of an encoder on the ID training split, with early stopping on its held-out part.
+"""Fine-tuning on the ID training split, with early stopping on its held-out part: what, and under which name.
 
 Everything that decides the result is in the checkpoint's name: base weights, texts and labels in
 order, hyperparameters, seed, versions. A warm run reads a small JSON file and no weights.
@@ -6,31 +6,39 @@ order, hyperparameters, seed, versions. A warm run reads a small JSON file and n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from robust_eval.errors import ModelError
 from robust_eval.models import checkpoints
-from robust_eval.models.context import ModelContext
-from robust_eval.models.weights import EncoderFiles
-from robust_eval.records import Example, Progress
+from robust_eval.models.context import ModelContext, TrainingSettings
+from robust_eval.records import Example, Progress, TaskKind
 from robust_eval.rng import digest, hexdigest
 
-PROCEDURE: Final = 1  # raise when the loop below changes what it computes
-IMBALANCE: Final = 3.0  # the largest class over the smallest, from which the report says so
+if TYPE_CHECKING:
+    from robust_eval.models.learners import Learner
+
+PROCEDURE: Final = 2  # raise when the loop changes what it computes
+IMBALANCE: Final = 3.0  # the largest class over the smallest, from which classes are weighted
+
+Learn = Callable[["Plan"], "Learner"]  # loads the base, ready to be trained: called within `seeded`
 
 
 @dataclass(frozen=True)
 class Plan:
     """One training: what it starts from, what it sees, and the hash that names its checkpoint."""
 
-    files: EncoderFiles
+    method: str  # "encoder", "full" or "lora"
+    base: str  # where the weights come from, in words
+    base_fingerprint: str
+    base_parameters: int
     context: ModelContext
+    settings: TrainingSettings  # nothing left open
     device: str  # where it is trained
+    learn: Learn
     key: str
 
     @property
@@ -42,32 +50,36 @@ class Plan:
         """What training gave; None before it has run."""
         return checkpoints.read_result(self.folder)
 
-    @cached_property
-    def _base_parameters(self) -> int:
-        return self.files.parameters()
-
     def parameters(self) -> int:
         """Number of weights: of the trained network once there is one, else of its base."""
         counted = (self.result() or {}).get("parameters")
-        return counted if isinstance(counted, int) else self._base_parameters
+        return counted if isinstance(counted, int) else self.base_parameters
+
+    def weights_of_classes(self) -> tuple[float, ...] | None:
+        """A weight a class, so that all count alike: n / (classes x n of the class); None for equal ones."""
+        if not self.context.task.has_labels or self.settings.class_weights == "off":
+            return None
+        counts = class_counts(self.context.train, self.context.labels)
+        if self.settings.class_weights == "auto" and not unequal(counts):
+            return None
+        total = sum(counts.values())
+        return tuple(total / (len(counts) * n) for n in counts.values())
 
     def warnings(self, result: Mapping[str, Any] | None) -> list[str]:
         """What a reader should know about this baseline."""
         found = []
-        counts = class_counts(self.context.train, self.context.labels)
-        if max(counts.values()) >= IMBALANCE * max(1, min(counts.values())):
+        context = self.context
+        counts = class_counts(context.train, context.labels) if context.task.has_labels else {}
+        if counts and unequal(counts):
+            weighted = "weighted so that all count alike" if self.weights_of_classes() else "as is"
             found.append(
-                "trained on unbalanced classes: "
+                f"trained on unbalanced classes, {weighted}: "
                 + ", ".join(f"{n} {label!r}" for label, n in counts.items())
             )
-        if not self.context.dev:
+        if not context.dev:
             found.append("no held-out part, so all epochs were run and the last one is used")
-        if head := head_labels(self.files.config):
-            found.append(
-                f"its base already was a classifier ({', '.join(head)[:100]}); fine-tuned further"
-            )
-        best = (result or {}).get("dev_accuracy")
-        if isinstance(best, float) and best <= majority_share(self.context.dev):
+        best = (result or {}).get("dev_score")
+        if counts and isinstance(best, float) and best <= majority_share(context.dev):
             found.append(
                 f"accuracy on its held-out part is {best:.1%}, no better than always giving the "
                 "most frequent label; give it more training data or epochs"
@@ -75,33 +87,59 @@ class Plan:
         return found
 
 
-def plan(files: EncoderFiles, context: ModelContext, device: str) -> Plan:
-    """What will be trained; nothing heavy is imported or read twice."""
+def plan(
+    method: str,
+    base: str,
+    base_fingerprint: str,
+    base_parameters: int,
+    context: ModelContext,
+    device: str,
+    learn: Learn,
+    *also: str,
+) -> Plan:
+    """What will be trained; nothing heavy is imported or read twice. `also` is what else decides it."""
+    settings = context.training.resolved(method, len(context.train))
     kind = device.partition(":")[0]  # which of several GPUs does not matter
-    parts = [f"procedure {PROCEDURE}", files.fingerprint(context.cache_dir)]
-    parts += [f"{name}={value!r}" for name, value in sorted(asdict(context.training).items())]
+    parts = [f"procedure {PROCEDURE}", method, base_fingerprint, *also]
+    parts += [
+        f"{name}={value!r}"
+        for name, value in sorted(asdict(settings).items())
+        if name != "gradient_checkpointing"  # the same gradients, in less memory
+    ]
     parts += [
         f"seed={context.seed}",
         f"max_length={context.max_length}",
+        f"truncation={context.truncation}",
         f"device={kind}",
     ]
     parts += [f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers")]
     parts += [context.task.kind.value, *context.labels]
     parts += [data_fingerprint(context.train), data_fingerprint(context.dev)]
-    return Plan(files, context, device, hexdigest("fine-tuning", *parts))
+    key = hexdigest("fine-tuning", *parts)
+    return Plan(
+        method, base, base_fingerprint, base_parameters, context, settings, device, learn, key
+    )
+
+
+def unequal(counts: Mapping[str, int]) -> bool:
+    """Whether the classes differ so much in size that it should be acted on and said."""
+    return max(counts.values()) >= IMBALANCE * max(1, min(counts.values()))
 
 
 def check_data(spec: str, context: ModelContext) -> None:
-    """Raises ModelError unless there is something to train a classifier on."""
-    if not context.task.has_labels:
+    """Raises ModelError unless there is something to train on, and a head for the task."""
+    spans = context.task.kind is TaskKind.EXTRACTIVE_QA
+    if not (context.task.has_labels or spans):
         raise ModelError(
-            f"{spec!r} is a classifier and cannot answer the task {context.task.kind.value}; "
-            "compare with a prompted model instead"
+            f"{spec!r} is fine-tuned for labels or answer spans and cannot answer the task "
+            f"{context.task.kind.value}; compare with a prompted model instead"
         )
     if not context.train:
         raise ModelError(
             f"{spec!r} has nothing to be trained on; give --train, or a larger data set"
         )
+    if spans:
+        return
     counts = class_counts(context.train, context.labels)
     if missing := [label for label, count in counts.items() if not count]:
         raise ModelError(
@@ -147,7 +185,7 @@ def head_labels(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def ensure(planned: Plan, progress: Progress) -> Path:
-    """The folder of the trained classifier; trains when there is no sound one yet.
+    """The folder of the trained network; trains when there is no sound one yet, or goes on with a killed one.
 
     Raises ModelError when training diverges, InfrastructureError when the disk is full.
     """
@@ -155,6 +193,15 @@ def ensure(planned: Plan, progress: Progress) -> Path:
 
 
 def _trained(planned: Plan, folder: Path, progress: Progress) -> dict[str, Any]:
-    from robust_eval.models.training import train
+    from robust_eval.models.training import seeded, train
+    from robust_eval.models.training_state import TrainingState
 
-    return train(planned.files, planned.context, planned.device, folder, progress)
+    state = TrainingState(checkpoints.unfinished(planned.folder))
+    context = planned.context
+    with seeded(context.seed):
+        learner = planned.learn(planned)
+        what = f"fine-tuning {planned.base}"
+        result = train(learner, planned.settings, context.seed, state, what, progress)
+        learner.save(folder)
+    state.remove()
+    return result | {"train_examples": len(context.train), "dev_examples": len(context.dev)}

