@@ -29,6 +29,7 @@ ORDER = (
     ("gate",),
     ("store",),
     ("report",),
+    ("audit",),
     ("settings", "estimate"),
     ("run",),
     ("api", "doctor"),

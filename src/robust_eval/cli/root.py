@@ -154,10 +154,11 @@ def _given(ctx: click.Context, name: str) -> bool:
 
 
 def _register() -> None:
+    from robust_eval.cli.audit import verify
     from robust_eval.cli.commands import doctor, list_, perturb, report
     from robust_eval.cli.gate import gate
 
-    for command in (list_, perturb, report, gate, doctor):
+    for command in (list_, perturb, report, gate, verify, doctor):
         robust_eval.add_command(command)
 
 

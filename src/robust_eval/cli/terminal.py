@@ -55,6 +55,11 @@ def warn(line: str) -> None:
     say(f"warning: {line}")
 
 
+def show_line(line: str) -> None:
+    """One line of a command's result, on stdout."""
+    print(printable(line), flush=True)
+
+
 def show_path(path: Path) -> None:
     """The last line of a run: where the report is. Alone on stdout's last line, for scripts."""
     print(printable(str(path)), flush=True)

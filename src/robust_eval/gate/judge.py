@@ -21,6 +21,7 @@ from robust_eval.stats.intervals import normal_quantile
 from robust_eval.stats.multiple import holm
 
 POWER = 0.8  # of the number of originals that would decide a check
+NOTHING = "No example was answered clean and shifted."
 MOST_ORIGINALS = 10_000_000  # a larger number decides nothing in practice
 
 
@@ -37,24 +38,57 @@ def judge(record: RunRecord, policy: Policy) -> GateResult:
         for asked in _asked(record, policy)
         for check in _checks(record, table, policy, *asked)
     ]
-    tested = [i for i, check in enumerate(checks) if check.p_beyond is not None]
-    adjusted = holm([checks[i].p_beyond or 0.0 for i in tested])
-    for i, p in zip(tested, adjusted, strict=True):
-        checks[i] = replace(checks[i], p_beyond_holm=p)
-    judged = tuple(_judged(check, policy, len(tested)) for check in checks)
-    outcomes = [check.outcome for check in judged]
-    outcome: GateOutcome = "pass"
-    if "fail" in outcomes:
-        outcome = "fail"
-    elif "inconclusive" in outcomes or not outcomes:
-        outcome = "inconclusive"
-    return GateResult(policy.name, outcome, policy.level, policy.minimum_n, judged)
+    return _concluded(checks, policy.name, policy.level, policy.minimum_n)
 
 
 def exit_code(result: GateResult) -> int:
     """0, 1 or 3: pass, fail, inconclusive."""
     codes = {"pass": EXIT_PASS, "fail": EXIT_GATE_FAILED, "inconclusive": EXIT_INCONCLUSIVE}
     return codes[result.outcome]
+
+
+def judge_again(record: RunRecord) -> GateResult:
+    """The record's own gate again, from its scores: the same checks on the same limits."""
+    gate = record.gate
+    assert gate is not None
+    table = Table.of(record.dataset, record.sets, record.models, record.predictions, record.scores)
+    checks = []
+    for old in gate.checks:
+        check = replace(
+            old, figure=None, p_within=None, p_beyond=None, p_beyond_holm=None,
+            originals=0, deciding=None, outcome="inconclusive", reason=old.reason,
+        )  # fmt: skip
+        sets = [
+            s
+            for s in record.sets
+            if s.shift == old.shift
+            and old.set_key in (None, s.key)
+            and all((m, s.key) in table.predictions for m in (old.model, old.baseline) if m)
+        ]
+        if old.figure is None or not sets:
+            checks.append(check)
+            continue
+        figure = measure(
+            table, old.kind, old.model, old.baseline, sets, old.limit, level=gate.level
+        )
+        empty = replace(check, reason="")
+        checks.append(replace(check, reason=NOTHING) if figure is None else _figured(empty, figure))
+    return _concluded(checks, gate.policy, gate.level, gate.minimum_n)
+
+
+def _concluded(checks: list[GateCheck], name: str, level: float, minimum_n: int) -> GateResult:
+    tested = [i for i, check in enumerate(checks) if check.p_beyond is not None]
+    adjusted = holm([checks[i].p_beyond or 0.0 for i in tested])
+    for i, p in zip(tested, adjusted, strict=True):
+        checks[i] = replace(checks[i], p_beyond_holm=p)
+    judged = tuple(_judged(check, level, minimum_n, len(tested)) for check in checks)
+    outcomes = [check.outcome for check in judged]
+    outcome: GateOutcome = "pass"
+    if "fail" in outcomes:
+        outcome = "fail"
+    elif "inconclusive" in outcomes or not outcomes:
+        outcome = "inconclusive"
+    return GateResult(name, outcome, level, minimum_n, judged)
 
 
 def require_named(policy: Policy, sets: Sequence[ShiftedSet]) -> None:
@@ -141,7 +175,7 @@ def _checks(
                 continue
             figure = measure(table, kind, card.name, baseline, answered, limit, level=policy.level)
             if figure is None:
-                yield replace(check, reason="No example was answered clean and shifted.")
+                yield replace(check, reason=NOTHING)
                 continue
             yield _figured(check, figure)
 
@@ -164,9 +198,9 @@ def _figured(check: GateCheck, figure: Figure) -> GateCheck:
     return check
 
 
-def _judged(check: GateCheck, policy: Policy, tests: int) -> GateCheck:
+def _judged(check: GateCheck, level: float, minimum_n: int, tests: int) -> GateCheck:
     """The check with its outcome and reason; those that have a reason already stay inconclusive."""
-    alpha = 1 - policy.level
+    alpha = 1 - level
     if check.figure is None or check.p_within is None or check.p_beyond_holm is None:
         return check
     if check.reason and check.baseline is not None:
@@ -180,20 +214,20 @@ def _judged(check: GateCheck, policy: Policy, tests: int) -> GateCheck:
         return replace(check, outcome="fail", reason=f"{says}, {over}{adjusted}.", deciding=None)
     if check.reason:
         return check
-    if check.p_within <= alpha and check.originals >= policy.minimum_n:
+    if check.p_within <= alpha and check.originals >= minimum_n:
         under = f"its upper bound {_points(bounds.high)} is under {limit}"
         return replace(check, outcome="pass", reason=f"{says}; {under}.", deciding=None)
     if check.p_within <= alpha:
         return replace(
             check,
-            deciding=policy.minimum_n,
-            reason=f"{says}, within {limit}, but on {check.originals} of the {policy.minimum_n} "
+            deciding=minimum_n,
+            reason=f"{says}, within {limit}, but on {check.originals} of the {minimum_n} "
             "originals that the policy asks for.",
         )
     around = f"bounds {_points(bounds.low)} to {_points(bounds.high)} do not settle {limit}"
     needed = check.deciding
     if needed is not None:
-        needed = max(needed, policy.minimum_n, check.originals + 1)
+        needed = max(needed, minimum_n, check.originals + 1)
         rest = (
             f"about {needed:,} originals would, if the figure stays; there were {check.originals:,}"
         )

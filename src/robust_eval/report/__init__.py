@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from robust_eval.report import matrix, seal
 from robust_eval.report.gates import GateView, gate_view
 from robust_eval.report.html import render_html
 from robust_eval.report.junit import render_junit
@@ -15,9 +16,11 @@ __all__ = [
     "HeadlineRow",
     "Summary",
     "gate_view",
+    "matrix",
     "render_html",
     "render_junit",
     "render_markdown",
     "render_model_index",
+    "seal",
     "summary",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robust_eval.records import RunRecord
-from robust_eval.report import examples, matrix, numbers, pictures, views
+from robust_eval.report import examples, matrix, numbers, pictures, seal, views
 from robust_eval.report.cautions import described, primary
 from robust_eval.report.sections import SECTIONS, Section
 from robust_eval.report.text import script_json, visible
@@ -29,7 +29,7 @@ def render_html(record: RunRecord) -> str:
     from markupsafe import Markup
 
     style, script = _asset("report.css"), _asset("report.js")
-    return (
+    page = (
         _environment()
         .get_template("report.html.j2")
         .render(
@@ -58,6 +58,7 @@ def render_html(record: RunRecord) -> str:
             svg=Markup,
         )
     )
+    return seal.sealed(page)
 
 
 def _arranged(section: Section, record: RunRecord) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from typing import Any
 from robust_eval.errors import DataError
 from robust_eval.records import CLEAN, Prediction, RunRecord, Status
 
-FORMAT = 1
+FORMAT = 2
 MOST_BYTES = 256 * 2**20  # unpacked: a small file must not become a large one without end
 ELEMENT = "score-matrix"
 CODES: Mapping[Status, str] = {
@@ -49,11 +49,17 @@ def pack(record: RunRecord) -> str:
             "family": s.family,
             "severity": s.severity,
             "seed": s.seed,
+            "prompt_edit": s.prompt_edit,
             "changed": _bits([d.changed for d in s.doses]),
         }
     payload = {
         "format": FORMAT,
-        "models": [card.name for card in record.models],
+        "task": record.dataset.task.kind.value,
+        "level": record.settings.get("level", 0.95),
+        "models": [
+            {"name": card.name, "role": card.role, "kind": card.kind} for card in record.models
+        ],
+        "order": [s.key for s in record.sets],
         "metrics": [
             {"name": m.name, "higher_is_better": m.higher_is_better}
             for m in record.dataset.task.metrics
@@ -72,6 +78,7 @@ def pack(record: RunRecord) -> str:
         ],
         "gaps": [asdict(gap) for gap in record.gaps],
         "comparisons": [asdict(c) for c in record.comparisons],
+        "gate": None if record.gate is None else asdict(record.gate),
     }
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), default=dict)
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")

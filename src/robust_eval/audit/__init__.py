@@ -1,0 +1,5 @@
+"""Runs checked and set against one another: every figure again from the records, and what changed between two."""
+
+from robust_eval.audit.verify import Finding, Verification, verify
+
+__all__ = ["Finding", "Verification", "verify"]
