@@ -23,6 +23,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+TOTAL = 7 * 24  # examples that the made-up report shows
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 # Each sets window.__pwned, opens a dialog, sends a request or hides the page if any part of it takes.
@@ -149,15 +150,15 @@ def test_filters_by_set_model_and_outcome_work_together(chromium, report):
         shown = page.locator("article.example:visible")
         assert page.locator("#filters").is_visible()
         page.locator("#f-set").select_option(label="keyboard-typos@3")
-        assert shown.count() == 12
+        assert shown.count() == 24
         page.locator("#f-model").select_option(label="demo:minilm")
         page.locator("#f-outcome").select_option(label="right → wrong")
         outcomes = shown.evaluate_all("list => list.map((e) => e.dataset.outcomes)")
         assert outcomes
         assert all("1:rw" in entry.split() for entry in outcomes)
-        assert page.locator("#f-count").inner_text() == f"{len(outcomes)} of 84 examples"
+        assert page.locator("#f-count").inner_text() == f"{len(outcomes)} of {TOTAL} examples"
         page.locator("#f-clear").click()
-        assert page.locator("#f-count").inner_text() == "84 examples"
+        assert page.locator("#f-count").inner_text() == f"{TOTAL} examples"
         assert page.trouble == []
 
 
@@ -174,7 +175,29 @@ def test_search_finds_shifted_words_as_they_read(chromium, report):
         assert page.locator("article.example:visible").count() >= 1
         page.locator("#f-text").fill("no such words anywhere")
         assert page.locator("article.example:visible").count() == 0
-        assert page.locator("#f-count").inner_text() == "0 of 84 examples"
+        assert page.locator("#f-count").inner_text() == f"0 of {TOTAL} examples"
+
+
+def test_orders_over_all_sets_bring_the_worst_or_the_smallest_edit_first_and_back(chromium, report):
+    with opened(chromium, report) as page:
+        shown = page.locator("article.example:visible")
+        first = shown.first.evaluate("e => e.dataset.rank")
+        page.locator("#f-order").select_option("rank")
+        assert shown.count() == TOTAL
+        ranks = shown.evaluate_all("list => list.map((e) => Number(e.dataset.rank))")
+        assert ranks == list(range(TOTAL))
+        assert shown.first.locator(".of").is_visible()
+        page.locator("#f-order").select_option("edit")
+        edits = shown.evaluate_all("list => list.map((e) => e.dataset.edit)")
+        edited = [float(e) for e in edits if e]
+        assert edited == sorted(edited)
+        assert set(edits[len(edited) :]) == {""}
+        page.locator("#f-reason").select_option("draw")
+        assert shown.count() == TOTAL // 3
+        page.locator("#f-clear").click()
+        assert page.locator("#f-count").inner_text() == f"{TOTAL} examples"
+        assert shown.first.evaluate("e => e.dataset.rank") == first
+        assert page.trouble == []
 
 
 def test_without_javascript_every_example_can_be_opened_and_no_dead_control_shows(chromium, report):
@@ -184,7 +207,7 @@ def test_without_javascript_every_example_can_be_opened_and_no_dead_control_show
         assert groups.count() == 7
         for at in range(1, 7):
             groups.nth(at).locator("summary").click()
-        assert page.locator("article.example:visible").count() == 84
+        assert page.locator("article.example:visible").count() == TOTAL
         assert page.locator("#verdict .headline").is_visible()
 
 

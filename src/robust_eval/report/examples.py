@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Literal
 
 from robust_eval.records import (
     CLEAN,
@@ -18,27 +15,12 @@ from robust_eval.records import (
     Status,
     Target,
 )
-from robust_eval.report.cautions import primary
+from robust_eval.report.calibration import confidence
 from robust_eval.report.diffs import Segment, diff, plain
+from robust_eval.report.sampling import Judged, Outcome, Pick, Reason, choose, judge, places
 from robust_eval.report.text import one_line
 
-MOST = 160  # examples in one report: it keeps the page readable and under its size
-PER_SET = 12
-LEAST = 3  # of every set, however many sets there are
-FLIP_SHARE = 2 / 3  # of a set's places, for examples whose outcome changed for some model
 ANSWER = 160  # characters of an answer that are shown
-
-# Clean then shifted: right, wrong, or no answer. An unpaired example has "x" for its clean half.
-Outcome = Literal["rr", "rw", "wr", "ww", "xr", "xw", "na"]
-OUTCOMES: dict[Outcome, str] = {
-    "rw": "right → wrong",
-    "wr": "wrong → right",
-    "ww": "wrong → wrong",
-    "rr": "right → right",
-    "xr": "right",
-    "xw": "wrong",
-    "na": "no answer",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +44,9 @@ class Shown:
     dose: Dose | None
     fields: tuple[Field, ...]
     answers: tuple[Answer, ...]
+    reason: Reason
+    rank: int  # among all that are shown, 0 for the most damaging
+    edit: str  # edit rate, for sorting; empty where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,91 +56,73 @@ class SetSample:
     shown: tuple[Shown, ...]
 
 
-def sample(record: RunRecord) -> tuple[SetSample, ...]:
-    """A few examples of every set, flips first, in an order that depends on their ids alone."""
+@dataclass(frozen=True, slots=True)
+class Sample:
+    sets: tuple[SetSample, ...]
+    seed: int
+    shown: int
+    of: int
+
+
+def sample(record: RunRecord) -> Sample:
+    """Examples of every set, the most damaging first; which ones depends on their ids and the seed alone."""
     clean_at = {e.id: i for i, e in enumerate(record.dataset.examples)}
-    per_set = max(LEAST, min(PER_SET, MOST // max(1, len(record.sets))))
-    return tuple(_of_set(record, s, clean_at, per_set) for s in record.sets)
+    most, seed = places(len(record.sets)), _seed(record)
+    chosen: list[tuple[int, Pick, Judged]] = []
+    for at, shifted in enumerate(record.sets):
+        judged = judge(record, shifted, clean_at)
+        chosen += [(at, pick, judged[pick.at]) for pick in choose(shifted, judged, most, seed)]
+    worst = sorted(range(len(chosen)), key=lambda i: (*(-d for d in chosen[i][2].damage), i))
+    rank = {i: place for place, i in enumerate(worst)}
+    sets = tuple(
+        SetSample(
+            shifted.key,
+            len(shifted.examples),
+            tuple(
+                _shown(record, shifted, pick, of, clean_at, rank[i])
+                for i, (owner, pick, of) in enumerate(chosen)
+                if owner == at
+            ),
+        )
+        for at, shifted in enumerate(record.sets)
+    )
+    return Sample(sets, seed, len(chosen), sum(len(s.examples) for s in record.sets))
 
 
-def _of_set(
-    record: RunRecord, shifted: ShiftedSet, clean_at: dict[str, int], most: int
-) -> SetSample:
-    metric = record.dataset.task.metrics[0]
+def _seed(record: RunRecord) -> int:
+    seed = record.settings.get("seed")
+    return seed if isinstance(seed, int) else 0
 
-    def score(model: str, key: str, at: int | None) -> float | None:
-        scores = record.scores.get((model, key, primary(record)), ())
-        return scores[at] if at is not None and at < len(scores) else None
 
-    def outcome(model: str, at: int, before: int | None) -> Outcome:
-        after = _right(score(model, shifted.key, at), higher=metric.higher_is_better)
-        if after is None:
-            return "na"
-        if not shifted.paired:
-            return "xr" if after else "xw"
-        was = _right(score(model, CLEAN, before), higher=metric.higher_is_better)
-        if was is None:
-            return "na"
-        return ("rr" if after else "rw") if was else ("wr" if after else "ww")
-
-    before_of = [clean_at.get(e.id) if shifted.paired else None for e in shifted.examples]
-    outcomes = [
-        [outcome(card.name, at, before_of[at]) for card in record.models]
-        for at in range(len(shifted.examples))
-    ]
-    shown = []
-    for at in _chosen(shifted, outcomes, most):
-        example, before = shifted.examples[at], before_of[at]
-        original = record.dataset.examples[before] if before is not None else None
-        answers = tuple(
+def _shown(
+    record: RunRecord,
+    shifted: ShiftedSet,
+    pick: Pick,
+    judged: Judged,
+    clean_at: Mapping[str, int],
+    rank: int,
+) -> Shown:
+    example = shifted.examples[pick.at]
+    before = clean_at.get(example.id) if shifted.paired else None
+    dose = shifted.doses[pick.at] if pick.at < len(shifted.doses) else None
+    return Shown(
+        example.id,
+        _target(example.target),
+        dose,
+        _fields(record.dataset.examples[before] if before is not None else None, example),
+        tuple(
             Answer(
                 m,
                 _answer(record, card.name, CLEAN, before),
-                _answer(record, card.name, shifted.key, at),
-                outcomes[at][m],
+                _answer(record, card.name, shifted.key, pick.at),
+                judged.outcomes[m],
             )
             for m, card in enumerate(record.models)
-        )
-        shown.append(
-            Shown(
-                example.id,
-                _target(example.target),
-                shifted.doses[at] if at < len(shifted.doses) else None,
-                _fields(original, example),
-                answers,
-            )
-        )
-    return SetSample(shifted.key, len(shifted.examples), tuple(shown))
-
-
-def _chosen(shifted: ShiftedSet, outcomes: Sequence[Sequence[Outcome]], most: int) -> list[int]:
-    """Indices: flips (or, unpaired, disagreements) first, then the rest, each in hash order."""
-
-    def mark(at: int) -> bytes:
-        name = f"{len(shifted.key)}:{shifted.key}{shifted.examples[at].id}"
-        return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-
-    order = sorted(range(len(shifted.examples)), key=mark)
-    flips = [at for at in order if _interesting(outcomes[at])]
-    telling = flips[: max(1, math.ceil(most * FLIP_SHARE))]
-    taken = set(telling)
-    changed = [
-        at
-        for at in order
-        if at not in taken and (at >= len(shifted.doses) or shifted.doses[at].changed)
-    ]
-    rest = [*changed, *(at for at in order if at not in taken and at not in set(changed))]
-    return [*telling, *rest][:most]
-
-
-def _interesting(outcomes: Sequence[Outcome]) -> bool:
-    return "rw" in outcomes or "wr" in outcomes or {"xr", "xw"} <= set(outcomes)
-
-
-def _right(score: float | None, *, higher: bool) -> bool | None:
-    if score is None:
-        return None
-    return score >= 1.0 if higher else score <= 0.0
+        ),
+        pick.reason,
+        rank,
+        f"{dose.edit_rate:.4f}" if dose else "",
+    )
 
 
 def _fields(original: Example | None, example: Example) -> tuple[Field, ...]:
@@ -182,21 +149,10 @@ def _answer(record: RunRecord, model: str, key: str, at: int | None) -> str:
     text = one_line(said or "", ANSWER) or "nothing"
     if p.status is not Status.OK:
         text = f"{text} ({p.status.value})"
-    probability = _probability(p, record.dataset.labels)
+    probability = confidence(p, record.dataset.labels)
     if probability is not None:
         text += f", {probability:.2f}"
     return text + (" (input cut)" if p.input_truncated else "")
-
-
-def _probability(p: Prediction, labels: Sequence[str]) -> float | None:
-    """The share of probability on the label that was given, when the model says."""
-    if p.scores is None or p.label is None or len(p.scores) != len(labels):
-        return None
-    try:
-        score = p.scores[labels.index(p.label)]
-    except ValueError:
-        return None
-    return math.exp(min(score, 0.0)) if not math.isnan(score) else None
 
 
 def _target(target: Target) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robust_eval.records import RunRecord
-from robust_eval.report import examples, matrix, numbers, pictures, seal, views
+from robust_eval.report import matrix, numbers, pictures, sampling, seal, views
 from robust_eval.report.cautions import described, primary
 from robust_eval.report.sections import SECTIONS, Section
 from robust_eval.report.text import script_json, visible
@@ -39,7 +39,8 @@ def render_html(record: RunRecord) -> str:
             metric=primary(record),
             metrics=[m.name for m in record.dataset.task.metrics],
             series=pictures.series(record),
-            outcomes=examples.OUTCOMES,
+            outcomes=sampling.OUTCOMES,
+            reasons=sampling.REASONS,
             host=views.flat(record.host),
             signature=views.signature(record),
             described=described,
