@@ -17,6 +17,7 @@ LOADERS: dict[str, str] = {
     "hf": "robust_eval.models.causal",
     "gguf": "robust_eval.models.causal",
     "openai": "robust_eval.models.api.model",
+    "litellm": "robust_eval.models.api.litellm_channel",
     "demo:gemma-3-270m": "robust_eval.models.causal",
     "demo:minilm": "robust_eval.models.encoder",
     "ft": "robust_eval.models.encoder",

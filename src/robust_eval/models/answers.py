@@ -14,12 +14,13 @@ MAX_ANSWER = 1_000_000  # characters of JSON; a longer value was not written by 
 _SCORE_SLACK = 1e-6  # above 0, in log-probability: rounding
 
 Key = bytes
+_ENCODE = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 _FIELDS = {"label", "text", "label_logprobs", "scores", "raw", "status", "input_truncated"}
 
 
 def canonical_input(example: Example) -> str:
     """The exact named texts of an example as one string: equal if and only if the inputs are."""
-    return json.dumps(sorted(example.inputs.items()), ensure_ascii=True, separators=(",", ":"))
+    return _ENCODE(sorted(example.inputs.items()))
 
 
 def prediction_key(
@@ -99,7 +100,7 @@ def fault(prediction: Prediction, labels: Sequence[str] | None) -> str | None:
             continue
         if known and len(values) != len(known):
             return f"{len(values)} {name} for {len(known)} labels"
-        if any(math.isnan(value) or value == math.inf for value in values):
+        if any(map(math.isnan, values)) or math.inf in values:
             return f"{name} that are not numbers"
     if prediction.scores is not None and max(prediction.scores, default=0.0) > _SCORE_SLACK:
         return "scores above 0, so not log-probabilities"
@@ -121,6 +122,6 @@ def _flag(value: Any) -> bool:
 def _floats(value: Any) -> tuple[float, ...] | None:
     if value is None:
         return None
-    if not isinstance(value, list) or not all(type(item) in (float, int) for item in value):
+    if not isinstance(value, list) or not set(map(type, value)) <= {float, int}:
         raise TypeError("not a list of numbers")
-    return tuple(float(item) for item in value)
+    return tuple(map(float, value))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from robust_eval.errors import ModelError
 from robust_eval.models.api.faults import Rejected, Transient
 from robust_eval.models.api.retries import retry_after
+from robust_eval.models.api.secrets import Secrets
 
 if TYPE_CHECKING:
     import httpx2
@@ -77,6 +78,7 @@ class Connection:
         self.address = address
         self.host = urlsplit(address).netloc
         self._key = key
+        self._secrets = Secrets([key])
         self._timeout = timeout
         self._connections = connections
 
@@ -196,7 +198,7 @@ class Connection:
             raise Transient("the reply is no whole JSON text") from None
         if not isinstance(body, dict):
             raise Transient("the reply is no JSON object")
-        return self._scrubbed(body)  # type: ignore[no-any-return]
+        return self._secrets.scrubbed(body)  # type: ignore[no-any-return]
 
     def _error(self, raw: bytes) -> tuple[str, str, str]:
         """Message, code and parameter of an error reply, whatever its shape."""
@@ -218,19 +220,4 @@ class Connection:
 
     def _said(self, text: str) -> str:
         """A server's words, short, on one line and without the key."""
-        return self._hidden(" ".join(text.split()))[:_SAID]
-
-    def _hidden(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
-
-    def _scrubbed(self, value: Any) -> Any:
-        """The same JSON without the key: a server may repeat what it was sent."""
-        if self._key is None:
-            return value
-        if isinstance(value, str):
-            return self._hidden(value)
-        if isinstance(value, list):
-            return [self._scrubbed(item) for item in value]
-        if isinstance(value, dict):
-            return {self._hidden(k): self._scrubbed(v) for k, v in value.items()}
-        return value
+        return self._secrets.hidden(" ".join(text.split()))[:_SAID]

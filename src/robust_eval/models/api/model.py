@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from robust_eval.errors import InfrastructureError, ModelError, did_you_mean
-from robust_eval.models.account import CapReachedError
+from robust_eval.models.account import CapReachedError, Price
 from robust_eval.models.api.answering import Answering
 from robust_eval.models.api.asking import Asking, Channel
 from robust_eval.models.api.connection import OPENAI, Connection, server_address, usable_key
-from robust_eval.models.api.prices import built_in, read_prices
+from robust_eval.models.api.prices import price_of
 from robust_eval.models.api.retries import Patience
 from robust_eval.models.api.window import Window
 from robust_eval.models.context import ENDPOINTS, ModelContext
@@ -37,19 +37,8 @@ def load(spec: str, role: Role, context: ModelContext) -> HostedModel:
     Raises ModelError for a wrong address, settings that do not fit, or a missing library.
     """
     parsed = parse_spec(spec, role)
-    limits, settings = context.account.limits, context.prompt
-    if context.endpoint not in ENDPOINTS:
-        raise ModelError(
-            f"unknown endpoint {context.endpoint!r}{did_you_mean(context.endpoint, ENDPOINTS)}"
-        )
-    if context.endpoint == "chat" and (settings.calibrate or settings.length_normalised):
-        option = "--calibrate" if settings.calibrate else "--length-normalised"
-        raise ModelError(
-            f"{option} needs the log-likelihood of whole labels, which chat does not give; use "
-            "--endpoint completions, or leave it out"
-        )
-    if not 1 <= settings.max_new_tokens <= 1024:
-        raise ModelError(f"max_new_tokens must lie in 1 to 1024, not {settings.max_new_tokens}")
+    limits = context.account.limits
+    require_fitting(context)
     key = usable_key(os.environ.get(limits.api_key_env), limits.api_key_env)
     given = context.base_url or os.environ.get("OPENAI_BASE_URL")
     address = server_address(given) if given else OPENAI
@@ -65,10 +54,28 @@ def load(spec: str, role: Role, context: ModelContext) -> HostedModel:
         make_prompt(context),
         address,
         lambda: Connection(address, key, limits.timeout, limits.concurrency),
+        price=partial(price_of, parsed.name, limits.prices, at_openai=address == OPENAI),
         key_hint=f"check the key in {limits.api_key_env}"
         if key
         else f"no key is set in {limits.api_key_env}",
     )
+
+
+def require_fitting(context: ModelContext) -> None:
+    """Raises ModelError for settings that no hosted model can follow."""
+    settings = context.prompt
+    if context.endpoint not in ENDPOINTS:
+        raise ModelError(
+            f"unknown endpoint {context.endpoint!r}{did_you_mean(context.endpoint, ENDPOINTS)}"
+        )
+    if context.endpoint == "chat" and (settings.calibrate or settings.length_normalised):
+        option = "--calibrate" if settings.calibrate else "--length-normalised"
+        raise ModelError(
+            f"{option} needs the log-likelihood of whole labels, which chat does not give; use "
+            "--endpoint completions, or leave it out"
+        )
+    if not 1 <= settings.max_new_tokens <= 1024:
+        raise ModelError(f"max_new_tokens must lie in 1 to 1024, not {settings.max_new_tokens}")
 
 
 class HostedModel:
@@ -88,6 +95,7 @@ class HostedModel:
         address: str,
         channel: Callable[[], Channel],
         *,
+        price: Callable[[], Price | None],
         key_hint: str,
     ) -> None:
         self._spec, self._role = spec, role
@@ -98,10 +106,9 @@ class HostedModel:
         self._channel = channel
         self._key_hint = key_hint
         self._seed = context.seed % 2**31
+        self._price = price
         self.labels = tuple(label for label, _ in prompt.words)
-        limits = context.account.limits
-        self._price = _price(name, address, limits.prices)
-        if limits.max_cost is not None and self._price is None:
+        if context.account.limits.max_cost is not None and price() is None:
             raise ModelError(
                 f"--max-cost needs the price of {name!r}, which is not in the table of prices; give "
                 "--prices with a TOML file that has it"
@@ -188,7 +195,7 @@ class HostedModel:
 
     def asking(self, channel: Channel) -> Asking:
         account, limits = self._context.account, self._context.account.limits
-        account.open(self._spec, self._price)
+        account.open(self._spec, self._price())
         return Asking(
             channel,
             self._name,
@@ -339,11 +346,3 @@ def _first_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]
     return cause
-
-
-def _price(name: str, address: str, table: str | None) -> Any:
-    from pathlib import Path
-
-    if table is not None and (price := read_prices(Path(table)).get(name)):
-        return price
-    return built_in().get(name) if address == OPENAI else None

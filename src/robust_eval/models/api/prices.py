@@ -18,6 +18,13 @@ _TOP = {"date", "source", "models"}
 _PRICE = {"prompt", "completion"}
 
 
+def price_of(model: str, table: str | None, *, at_openai: bool) -> Price | None:
+    """The model's price by the user's table, else by the built-in one, which holds at OpenAI only."""
+    if table is not None and (price := read_prices(Path(table)).get(model)):
+        return price
+    return built_in().get(model) if at_openai else None
+
+
 def built_in() -> dict[str, Price]:
     """Prices by model name at the provider's own address; they hold there only."""
     text = (files("robust_eval.models.api") / "prices.toml").read_text("utf-8")
