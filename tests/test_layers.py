@@ -22,6 +22,7 @@ ORDER = (
     ("data",),
     ("perturb",),
     ("models",),
+    ("validity",),
     ("recipe_values",),
     ("recipes",),
     ("build",),

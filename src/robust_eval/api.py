@@ -39,6 +39,21 @@ class Evaluation:
         return _frame(self.record.gaps)
 
     @property
+    def shifts(self) -> pd.DataFrame:
+        """One row per shifted set: family, severity, how far it is from the clean set, suspects."""
+        import pandas as pd
+
+        rows = []
+        for s in self.record.sets:
+            row: dict[str, Any] = {"set_key": s.key, "shift": s.shift, "family": s.family}
+            row |= {"severity": s.severity, "paired": s.paired, "examples": len(s.examples)}
+            row |= {
+                "suspects": sum(bool(c.reasons) for c in s.preservation) if s.preservation else None
+            }
+            rows.append(row | (dataclasses.asdict(s.size) if s.size else {}))
+        return pd.DataFrame(rows)
+
+    @property
     def comparisons(self) -> pd.DataFrame:
         """One row per model, baseline and shift (`set_key` None), or single set."""
         return _frame(self.record.comparisons)
@@ -66,17 +81,20 @@ class Evaluation:
 
     @property
     def examples(self) -> pd.DataFrame:
-        """One row per set and example: its texts, target and realised dose."""
+        """One row per set and example: its texts, target, realised dose and label check."""
         import pandas as pd
 
         rows: list[dict[str, Any]] = []
         clean = self.record.dataset.examples
-        sets = ((s.key, s.examples, s.doses) for s in self.record.sets)
-        for key, examples, doses in ((CLEAN, clean, ()), *sets):
+        sets = ((s.key, s.examples, s.doses, s.preservation) for s in self.record.sets)
+        for key, examples, doses, checks in ((CLEAN, clean, (), ()), *sets):
             for i, example in enumerate(examples):
                 row: dict[str, Any] = {"set_key": key, "id": example.id}
                 row |= {"source_id": example.source_id, "target": example.target, **example.inputs}
-                rows.append(row | (dataclasses.asdict(doses[i]) if doses else {}))
+                row |= dataclasses.asdict(doses[i]) if doses else {}
+                if checks:  # its edit rate leaves out added sentences; the dose's does not
+                    row |= {k: v for k, v in dataclasses.asdict(checks[i]).items() if k not in row}
+                rows.append(row)
         return pd.DataFrame(rows)
 
 

@@ -101,6 +101,35 @@ class Dose:
 
 
 @dataclass(frozen=True, slots=True)
+class Preservation:
+    """Whether an example plausibly kept its label. `reasons` is empty unless it is a suspect."""
+
+    edit_rate: float  # as in Dose, sentences added whole aside
+    similarity: float | None  # cosine of the two texts' embeddings; None without an encoder
+    content_change: float  # content words replaced, added or lost over those of the original
+    negation_changed: bool  # a negation came or went
+    intact: bool  # every protected span is still there
+    readable: float  # share of the words that are known, over that share in the original; at most 1
+    suspicion: float  # the largest of the measures over its threshold: 1 or more is a suspect
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftSize:
+    """How far a set is from the clean one; `validity.shift_size` says how each is measured."""
+
+    classifier_error: float  # of telling shifted from clean texts: 0.5 when nobody could
+    proxy_a_distance: float  # 0 to 2
+    vocabulary_overlap: float  # Jaccard index, 0 to 1
+    new_words: float  # share of the words
+    length_ratio: float  # mean characters, shifted over clean
+    embedding_distance: float | None = None  # 1 - cosine of the mean embeddings
+    mmd: float | None = None
+    encoder: str = ""
+    texts: tuple[int, int] = (0, 0)  # how many of each side were looked at
+
+
+@dataclass(frozen=True, slots=True)
 class ShiftedSet:
     family: Family
     shift: str  # the family of sets that one test pools: "keyboard-typos", "imdb"
@@ -114,6 +143,8 @@ class ShiftedSet:
     prompt_edit: str | None = None  # a prompt-side shift: examples are clean, the model is edited
     population: str = ""
     source: str = ""  # chain of perturbations with parameters, or data set and revision
+    size: ShiftSize | None = None
+    preservation: tuple[Preservation, ...] = ()  # same order as examples; empty when not checked
 
 
 # --- what is answered ----------------------------------------------------------------------------
@@ -268,6 +299,8 @@ class Gap:
     truncated_inputs: int  # inputs of the shifted set that were cut to fit
     clean_statuses: Mapping[str, int]
     clean_truncated_inputs: int
+    drop_unsuspected: Estimate | None = None  # the drop without suspects of having lost their label
+    suspects: int | None = None  # of the examples that the drop rests on; None when not checked
 
 
 Verdict = Literal["loses less", "loses more", "no supported difference", "not comparable"]
@@ -376,6 +409,7 @@ class RunRecord:
         default_factory=dict
     )  # (model, set key, metric, repeat)
     gate: GateResult | None = None  # of the policy that was last asked
+    validity: Mapping[str, Any] = field(default_factory=dict)  # how labels were checked; JSON-able
 
 
 CLEAN = "clean"

@@ -47,6 +47,7 @@ from robust_eval.report import render_html, render_junit, render_markdown, rende
 from robust_eval.rng import hexdigest
 from robust_eval.score import comparisons, gaps, score_all, score_repeats
 from robust_eval.settings import Output, Settings
+from robust_eval.validity import Examiner
 
 REPORTS = Path("reports")
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn", "datasets")
@@ -113,6 +114,8 @@ def evaluate(
             record = gated(record, policy)
             store.save_gate(folder.path, record)
     else:
+        examiner = Examiner(test, settings.validity, cache_dir, settings.device, progress)
+        sets = examiner.examine(sets)
         with PredictionCache.open(cache_dir) as cache:
             announce(_plan_line(models, test, sets, cache_dir))
             answers = ask_all(
@@ -142,6 +145,7 @@ def evaluate(
             not_applicable=tuple(answers.not_applicable),
             repeats=answers.repeats,
             repeat_scores=score_repeats(test, answers.repeats),
+            validity=examiner.about(),
         )
         if policy is not None:
             record = gated(record, policy)

@@ -18,6 +18,7 @@ from robust_eval.rng import hexdigest
 SCORING = ("labels", "generate")
 TRUNCATIONS = ("head", "tail", "head-tail")
 SWITCHES = ("auto", "on", "off")
+VALIDITY = ("auto", "encoder", "words", "off")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -71,6 +72,7 @@ class Settings:
     # hosted models
     base_url: str | None = None  # of the server behind `openai:`
     endpoint: str = "chat"
+    validity: str = "auto"  # how labels of shifted examples are checked; see docs/validity.md
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -102,6 +104,10 @@ class Settings:
         if self.endpoint not in ENDPOINTS:
             raise UsageError(
                 f"unknown endpoint {self.endpoint!r}{did_you_mean(self.endpoint, ENDPOINTS)}"
+            )
+        if self.validity not in VALIDITY:
+            raise UsageError(
+                f"unknown --validity {self.validity!r}{did_you_mean(self.validity, VALIDITY)}"
             )
         for name, value, least in (
             ("--limit", self.limit, 1),

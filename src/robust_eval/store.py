@@ -25,6 +25,7 @@ from robust_eval.records import (
     ModelCard,
     NotApplicable,
     Prediction,
+    Preservation,
     RunRecord,
     ShiftedSet,
     Status,
@@ -192,8 +193,9 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
             {
                 f.name: getattr(shifted, f.name)
                 for f in dataclasses.fields(shifted)
-                if f.name not in ("examples", "doses")
+                if f.name not in ("examples", "doses", "size", "preservation")
             }
+            | {"size": None if shifted.size is None else dataclasses.asdict(shifted.size)}
             for shifted in record.sets
         ],
         "models": [dataclasses.asdict(card) for card in record.models],
@@ -206,6 +208,7 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
         "host": dict(record.host),
         "not_applicable": [dataclasses.asdict(entry) for entry in record.not_applicable],
         "gate": None if record.gate is None else dataclasses.asdict(record.gate),
+        "validity": dict(record.validity),
     }
 
 
@@ -213,12 +216,13 @@ def _example_table(record: RunRecord) -> pa.Table:
     import pyarrow as pa
 
     columns: dict[str, list[Any]] = {name: [] for name in _example_schema().names}
-    sources: list[tuple[str, tuple[Example, ...], tuple[Dose, ...]]]
-    sources = [(CLEAN, record.dataset.examples, ())]
-    sources += [(shifted.key, shifted.examples, shifted.doses) for shifted in record.sets]
-    for key, examples, doses in sources:
+    sources: list[tuple[str, tuple[Example, ...], tuple[Dose, ...], tuple[Preservation, ...]]]
+    sources = [(CLEAN, record.dataset.examples, (), ())]
+    sources += [(s.key, s.examples, s.doses, s.preservation) for s in record.sets]
+    for key, examples, doses, checks in sources:
         for i, example in enumerate(examples):
             dose = doses[i] if doses else None
+            check = dataclasses.asdict(checks[i]) if checks else None
             columns["set_key"].append(key)
             columns["id"].append(example.id)
             columns["source_id"].append(example.source_id)
@@ -228,6 +232,7 @@ def _example_table(record: RunRecord) -> pa.Table:
             columns["edit_rate"].append(dose.edit_rate if dose else None)
             columns["words_added"].append(dose.words_added if dose else None)
             columns["changed"].append(dose.changed if dose else None)
+            columns["preservation"].append(json.dumps(check) if check else None)
     return pa.table(columns, schema=_example_schema())
 
 
@@ -238,7 +243,13 @@ def _example_schema() -> pa.Schema:
         (name, pa.string()) for name in ("set_key", "id", "source_id", "target", "inputs", "meta")
     ]
     return pa.schema(
-        [*text, ("edit_rate", pa.float64()), ("words_added", pa.int64()), ("changed", pa.bool_())]
+        [
+            *text,
+            ("edit_rate", pa.float64()),
+            ("words_added", pa.int64()),
+            ("changed", pa.bool_()),
+            ("preservation", pa.string()),
+        ]
     )
 
 
@@ -287,6 +298,7 @@ def _record(
 ) -> RunRecord:
     examples: dict[str, list[Example]] = {}
     doses: dict[str, list[Dose]] = {}
+    checks: dict[str, list[Preservation]] = {}
     for row in example_rows:
         target = json.loads(row["target"])
         examples.setdefault(row["set_key"], []).append(
@@ -301,6 +313,10 @@ def _record(
         if row["edit_rate"] is not None:
             dose = Dose(row["edit_rate"], row["words_added"], row["changed"])
             doses.setdefault(row["set_key"], []).append(dose)
+        if check := row.get("preservation"):
+            checks.setdefault(row["set_key"], []).append(
+                decode(Preservation, json.loads(check), "preservation")
+            )
     about = data["dataset"]
     task = TASKS[TaskKind(about["task"])]
     predictions: dict[tuple[str, str, int], list[Prediction]] = {}
@@ -342,6 +358,7 @@ def _record(
                 decode(ShiftedSet, row | {"examples": []}, f"sets[{i}]"),
                 examples=tuple(examples.get(row["key"], ())),
                 doses=tuple(doses.get(row["key"], ())),
+                preservation=tuple(checks.get(row["key"], ())),
             )
             for i, row in enumerate(data["sets"])
         ),
@@ -360,4 +377,5 @@ def _record(
         repeats={where: tuple(rows) for where, rows in predictions.items() if where[2]},
         repeat_scores={where: tuple(values) for where, values in scores.items() if where[3]},
         gate=decode(GateResult | None, data.get("gate"), "gate"),  # type: ignore[arg-type]
+        validity=decode(dict[str, Any], data.get("validity", {}), "validity"),
     )

@@ -44,6 +44,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
                 "max_new_tokens", "epochs", "learning_rate", "train_batch_size", "max_length",
                 "device", "dtype", "batch_size", "model_version", "repeats", "base_url", "endpoint",
                 "truncation", "layer_decay", "class_weights", "mixed_precision", "gradient_checkpointing",
+                "validity",
             )
         },
     )  # fmt: skip

@@ -102,6 +102,7 @@ OPTIONS = (
     click.option("--batch-size", type=int, metavar="N", help="Examples per model batch. [default: by length]"),
     click.option("--level", default=0.95, show_default=True, help="Confidence level of the intervals."),
     click.option("--repeats", default=1, show_default=True, metavar="N", help="Answers of a stochastic model (python:, or sampled) to each clean example: the noise floor."),
+    click.option("--validity", default="auto", show_default=True, metavar="HOW", help="How shifted examples are checked for a lost label, and shifts measured: encoder (MiniLM), words, off; auto is encoder where it is installed."),
     click.option("--model-version", metavar="TEXT", help="Version of a python: model, which lets its answers be cached across runs."),
     *GATE_OPTIONS,
     *HOSTED_OPTIONS,

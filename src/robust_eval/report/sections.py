@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from robust_eval.records import RunRecord
-from robust_eval.report import calibration, decomposition, examples, heat, pictures, views
+from robust_eval.report import calibration, decomposition, examples, heat, pictures, validity, views
 from robust_eval.report.gates import gate_view
 from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
 from robust_eval.report.words import limit_list, verdict
@@ -62,6 +62,14 @@ SECTIONS: tuple[Section, ...] = (
         short="Reliability",
     ),
     Section("shifts", "Shift by shift", of_texts(views.shifts)),
+    Section(
+        "validity",
+        "Whether labels survived",
+        of_texts(validity.labels),
+        short="Labels",
+        markdown=validity.labels_markdown,
+    ),
+    Section("distance", "How far each shift is", of_texts(validity.distances), short="Distance"),
     Section("prompts", "Prompt-side shift", prompt_view, markdown=prompt_markdown),
     Section("examples", "Examples", of_texts(examples.sample)),
     Section("models", "Models", views.models),

@@ -51,6 +51,7 @@ def _gap(table: Table, model: str, shifted: ShiftedSet, metric: Metric, level: f
     after = table.arm(model, shifted.key, metric)
     changed: Estimate | None = None
     flips: tuple[int, int] | None = None
+    unsuspected: tuple[Estimate | None, int | None] = (None, None)
     if shifted.paired:
         check_pairing(clean, after)
         ids = shared_ids([after, clean])
@@ -65,6 +66,7 @@ def _gap(table: Table, model: str, shifted: ShiftedSet, metric: Metric, level: f
         if all(score in (0.0, 1.0) for score in (*clean.values(ids), *after.values(ids))):
             flips = choice.flips(*_worse(clean.values(ids), after.values(ids), metric))
         changed = _drop_changed(shifted, clean, after, ids, metric, level)
+        unsuspected = _drop_unsuspected(shifted, clean, after, ids, metric, level)
     else:
         ids, clean_ids = sorted(after.by_id), sorted(clean.by_id)
         left_out = after.failed + clean.failed
@@ -94,6 +96,8 @@ def _gap(table: Table, model: str, shifted: ShiftedSet, metric: Metric, level: f
         truncated_inputs=table.truncated(model, shifted.key),
         clean_statuses=table.statuses(model, CLEAN),
         clean_truncated_inputs=table.truncated(model, CLEAN),
+        drop_unsuspected=unsuspected[0],
+        suspects=unsuspected[1],
     )
 
 
@@ -114,11 +118,33 @@ def _drop_changed(
         )
     doses = zip(shifted.examples, shifted.doses, strict=False)
     changed = {example.id for example, dose in doses if dose.changed}
-    kept = [i for i in ids if i in changed]
-    if not kept:
+    return _drop_on([i for i in ids if i in changed], clean, after, metric, level)
+
+
+def _drop_unsuspected(
+    shifted: ShiftedSet, clean: Arm, after: Arm, ids: Sequence[str], metric: Metric, level: float
+) -> tuple[Estimate | None, int | None]:
+    """The drop without suspects of having lost their label, and how many those are; None where unchecked."""
+    if not shifted.preservation:
+        return None, None
+    if len(shifted.preservation) != len(shifted.examples):
+        raise StatisticsError(
+            f"{shifted.key!r} has {len(shifted.preservation)} label checks for "
+            f"{len(shifted.examples)} examples"
+        )
+    checked = zip(shifted.examples, shifted.preservation, strict=True)
+    suspects = {example.id for example, check in checked if check.reasons}
+    kept = [i for i in ids if i not in suspects]
+    return _drop_on(kept, clean, after, metric, level), len(ids) - len(kept)
+
+
+def _drop_on(
+    ids: Sequence[str], clean: Arm, after: Arm, metric: Metric, level: float
+) -> Estimate | None:
+    if not ids:
         return None
-    first, second = _worse(clean.values(kept), after.values(kept), metric)
-    return choice.paired_estimate(first, second, clean.clusters(kept), level=level)
+    first, second = _worse(clean.values(ids), after.values(ids), metric)
+    return choice.paired_estimate(first, second, clean.clusters(ids), level=level)
 
 
 def _nothing_left(model: str, key: str, after: Arm, clean: Arm) -> str:
