@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -139,6 +140,12 @@ def negations() -> frozenset[str]:
     return frozenset(word.lower() for word in list_table("negations"))
 
 
+@cache
+def fillers() -> frozenset[str]:
+    """Words that say nothing where they are put in: `honestly`, `you know`."""
+    return frozenset(word for line in list_table("fillers") for word in words_of(line))
+
+
 def words_of(text: str) -> list[str]:
     """Words and numbers, in lower case with straight apostrophes."""
     return [match.group().lower().replace("’", "'") for match in WORD.finditer(text)][:MOST]
@@ -150,6 +157,9 @@ def without_additions(original: str, shifted: str) -> str:
     Such additions leave the original as it was; what they say is not looked at.
     """
     text = TAUTOLOGY.sub("", shifted) if TAUTOLOGY.search(shifted) else shifted
+    around = text.partition(core) if (core := original.strip()) else ("", "", "")
+    if around[1] and _closed(around[0]) and _opens(around[2]):
+        return original
     before, spans = words_of(original), [match.span() for match in WORD.finditer(text)][:MOST]
     after = words_of(text)
     old_starts, new_starts = _sentence_starts(original), _sentence_starts(text)
@@ -167,18 +177,31 @@ def without_additions(original: str, shifted: str) -> str:
     return "".join((*pieces, text[position:]))
 
 
+def _closed(text: str) -> bool:
+    """Whether what stands before the original ends a sentence."""
+    return not text.strip() or text.rstrip().rstrip("\"'”’)]")[-1:] in tuple(".!?…")
+
+
+def _opens(text: str) -> bool:
+    """Whether what stands behind the original begins a sentence."""
+    return not text.strip() or text.lstrip()[:1].isupper()
+
+
 def change(original: str, shifted: str, known: frozenset[str]) -> WordChange:
     """What became of the original's words. A word counts as another one only when it is `known`: else it is noise."""
     before, after = words_of(original), words_of(shifted)
     replaced = 0.0
     lost = added = 0
     negation = False
+    # A word that only moved is not gone; one that was there already has not come, a second "not" aside.
+    fewer = Counter(before) - Counter(after)
+    others = {w for w in Counter(after) - Counter(before) if w not in before or _negates(w)} & known
     for old, new in _differing(before, after):
-        gone = [word for word in old if not _has_like(word, new)]
-        come = [word for word in new if word in known and not _same(word, old)]
+        gone = [word for word in old if word in fewer and not _has_like(word, new)]
+        come = [word for word in new if word in others and not _same(word, old)]
         negation |= any(_negates(word) for word in (*gone, *come))
         gone_content = [word for word in gone if word not in FUNCTION_WORDS]
-        come_content = [word for word in come if word not in FUNCTION_WORDS]
+        come_content = [w for w in come if w not in FUNCTION_WORDS and w not in fillers()]
         swapped = min(len(gone_content), len(come_content))
         near = sum(_has_like(word, old) for word in come_content)
         replaced += swapped + 0.5 * min(near, len(come_content) - swapped)
