@@ -12,6 +12,10 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from robust_eval.measures import Dose as Dose
+from robust_eval.measures import Preservation as Preservation
+from robust_eval.measures import ShiftSize as ShiftSize
+
 # --- what is asked -------------------------------------------------------------------------------
 
 Target = str | tuple[str, ...]
@@ -89,44 +93,6 @@ class Dataset:
 
 Family = Literal["noise", "domain", "adversarial", "prompt"]
 FAMILIES: tuple[Family, ...] = ("noise", "domain", "adversarial", "prompt")
-
-
-@dataclass(frozen=True, slots=True)
-class Dose:
-    """How much one example really changed, whatever the severity asked for."""
-
-    edit_rate: float  # Levenshtein distance over the longer text's length, in characters, [0, 1]
-    words_added: int  # white-space words after minus before
-    changed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Preservation:
-    """Whether an example plausibly kept its label. `reasons` is empty unless it is a suspect."""
-
-    edit_rate: float  # as in Dose, sentences added whole aside
-    similarity: float | None  # cosine of the two texts' embeddings; None without an encoder
-    content_change: float  # content words replaced, added or lost over those of the original
-    negation_changed: bool  # a negation came or went
-    intact: bool  # every protected span is still there
-    readable: float  # share of the words that are known, over that share in the original; at most 1
-    suspicion: float  # the largest of the measures over its threshold: 1 or more is a suspect
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ShiftSize:
-    """How far a set is from the clean one; `validity.shift_size` says how each is measured."""
-
-    classifier_error: float  # of telling shifted from clean texts: 0.5 when nobody could
-    proxy_a_distance: float  # 0 to 2
-    vocabulary_overlap: float  # Jaccard index, 0 to 1
-    new_words: float  # share of the words
-    length_ratio: float  # mean characters, shifted over clean
-    embedding_distance: float | None = None  # 1 - cosine of the mean embeddings
-    mmd: float | None = None
-    encoder: str = ""
-    texts: tuple[int, int] = (0, 0)  # how many of each side were looked at
 
 
 @dataclass(frozen=True, slots=True)
