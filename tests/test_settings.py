@@ -56,7 +56,7 @@ def test_every_field_is_part_of_the_signature(field: str) -> None:
         "task": "pair", "scoring": "generate", "dtype": "float32", "endpoint": "completions", "level": 0.9, "learning_rate": 1e-3,
         "length_normalised": True, "calibrate": True, "limit": None, "epochs": 4, "train_batch_size": 4,
         "truncation": "tail", "layer_decay": 0.5, "class_weights": "off", "mixed_precision": "on",
-        "gradient_checkpointing": "off",
+        "gradient_checkpointing": "off", "validity": "words",
     }.get(field)  # fmt: skip
     if field not in ("limit",) and changed is None:
         current = getattr(settings_of(), field)
