@@ -31,6 +31,9 @@ def settings_of(**changes: object) -> Settings:
         ({"shots": -1}, "--shots must be at least 0"),
         ({"level": 95.0}, "--level is a share"),
         ({"learning_rate": float("nan")}, "--learning-rate"),
+        ({"seeds": 0}, "--seeds must be at least 1"),
+        ({"train_sizes": (10, None)}, "--train-size 2000 is not the largest of 10, all"),
+        ({"shots": 4, "shot_counts": (4, 4)}, "--shots names a number twice"),
         ({"layer_decay": 0.0}, "--layer-decay must be over 0"),
         ({"truncation": "tial"}, "did you mean 'tail'?"),
         ({"class_weights": "yes"}, "unknown --class-weights 'yes'"),
@@ -56,7 +59,7 @@ def test_every_field_is_part_of_the_signature(field: str) -> None:
         "task": "pair", "scoring": "generate", "dtype": "float32", "endpoint": "completions", "level": 0.9, "learning_rate": 1e-3,
         "length_normalised": True, "calibrate": True, "limit": None, "epochs": 4, "train_batch_size": 4,
         "truncation": "tail", "layer_decay": 0.5, "class_weights": "off", "mixed_precision": "on",
-        "gradient_checkpointing": "off", "validity": "words",
+        "gradient_checkpointing": "off", "validity": "words", "train_sizes": (10, 2000), "shot_counts": (0, 4),
     }.get(field)  # fmt: skip
     if field not in ("limit",) and changed is None:
         current = getattr(settings_of(), field)

@@ -13,7 +13,7 @@ from robust_eval.gate import Limits, Policy, read_policy
 from robust_eval.models.limits import RequestLimits
 from robust_eval.records import CLEAN, GateResult, Progress, RunRecord, silent
 from robust_eval.run import evaluate as run_once
-from robust_eval.settings import Output, Settings
+from robust_eval.settings import Output, Settings, largest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def evaluate(
     """Runs models and baselines on a data set and its shifted versions, as the command line does.
 
     Further keywords are fields of `Settings`, such as `limit`, `seed`, `shots`, `columns`,
-    `label_map` and `ood` (these three as mappings). `policy` (a file, or a `Policy`) or the three limits ask
+    `label_map` and `ood` (these three as mappings); `train_size` and `shots` may be lists, for curves. `policy` (a file, or a `Policy`) or the three limits ask
     for a gate: its result is `.gate`, nothing is raised when it fails.
     `requests` bounds what hosted models are asked. Raises RobustEvalError subclasses.
     """
@@ -130,6 +130,10 @@ def evaluate(
         name: tuple(value.items()) if isinstance(value, Mapping) else value
         for name, value in settings.items()
     }
+    for one, several in (("train_size", "train_sizes"), ("shots", "shot_counts")):
+        if isinstance(values.get(one), Sequence):
+            numbers = tuple(values[one])
+            values |= {one: largest(numbers), several: numbers if len(numbers) > 1 else ()}
     checked = Settings(
         models=_names(model),
         baselines=_names(baseline),

@@ -150,6 +150,8 @@ class ModelCard:
     deterministic: bool
     parameters: int | None = None  # number of weights
     details: Mapping[str, Any] = field(default_factory=dict)  # prompt, training, licence: JSON-able
+    # Of a group of seeds or draws: its members' names. Its score is the mean of theirs on each example.
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,16 @@ Verdict = Literal["loses less", "loses more", "no supported difference", "not co
 
 
 @dataclass(frozen=True, slots=True)
+class Component:
+    """One source of chance in a difference of drops."""
+
+    source: str  # "examples", "seeds of demo:minilm", "draws of demo:gemma-3-270m (4-shot)"
+    count: int
+    deviation: float  # of the difference from one example cluster, seed or draw to another
+    share: float  # of the squared standard error, in [0, 1]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two models on one shift: drop(baseline) - drop(model) on the same ids. The headline.
 
@@ -300,6 +312,8 @@ class Comparison:
     reason: str  # why, in one sentence
     clusters: int
     left_out: int
+    # Of two groups of seeds or draws: what the variance of `difference` is made of; empty for single models.
+    components: tuple[Component, ...] = ()
 
 
 GateOutcome = Literal["pass", "fail", "inconclusive"]
@@ -376,6 +390,7 @@ class RunRecord:
     )  # (model, set key, metric, repeat)
     gate: GateResult | None = None  # of the policy that was last asked
     validity: Mapping[str, Any] = field(default_factory=dict)  # how labels were checked; JSON-able
+    members: tuple[ModelCard, ...] = ()  # of groups; their answers stand among the others
 
 
 CLEAN = "clean"

@@ -24,11 +24,11 @@ from robust_eval.estimate import (
 )
 from robust_eval.files import write_atomic
 from robust_eval.gate import Policy, judge, require_named
-from robust_eval.models import default_baseline, load_model
 from robust_eval.models.account import Account
 from robust_eval.models.asking import Answers, ask_all
 from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.models.context import ModelContext, PromptSettings, TrainingSettings
+from robust_eval.models.groups import Curves, Group, load_groups, pooled_answers
 from robust_eval.models.predict import near_ties
 from robust_eval.recipes import parse_shifts
 from robust_eval.records import (
@@ -45,7 +45,8 @@ from robust_eval.records import (
 )
 from robust_eval.report import render_html, render_junit, render_markdown, render_model_index
 from robust_eval.rng import hexdigest
-from robust_eval.score import comparisons, gaps, score_all, score_repeats
+from robust_eval.score import comparisons, gaps, mean_scores, score_all, score_repeats
+from robust_eval.score.comparisons import alike
 from robust_eval.settings import Output, Settings
 from robust_eval.validity import Examiner
 
@@ -82,7 +83,9 @@ def evaluate(
         dataset,
         train,
         limit=settings.limit,
-        train_size=settings.train_size,
+        train_size=len((train or dataset).examples)
+        if settings.train_size is None
+        else settings.train_size,
         pool_size=max(64, 4 * settings.shots),
         seed=settings.seed,
         shots=settings.shots,
@@ -103,7 +106,8 @@ def evaluate(
         require_named(policy, sets)
     account = Account(output.requests)
     context = _context(settings, splits, cache_dir, output.offline, progress, account)
-    models = _models(settings, context)
+    groups = _groups(settings, context)
+    models = tuple(model for group in groups for model in group.members)
     inputs = _inputs_fingerprint(test, splits, sets, models)
 
     if folder.complete:
@@ -122,11 +126,14 @@ def evaluate(
                 models, test, sets, cache, repeats=settings.repeats, progress=progress
             )
             notes = cache.notes
-        predictions = answers.predictions
+        predictions = dict(answers.predictions)
+        for group in groups:
+            predictions |= pooled_answers(group, answers.predictions)
         remember_speeds(cache_dir, _speeds(answers, test, sets))
         _require_answers(predictions)
-        cards = tuple(model.card for model in models)
-        scores = score_all(test, sets, predictions)
+        cards = tuple(group.card for group in groups)
+        members = tuple(m.card for g in groups if len(g.members) > 1 for m in g.members)
+        scores = mean_scores(cards, score_all(test, sets, predictions))
         record = RunRecord(
             schema_version=SCHEMA_VERSION,
             settings=settings.as_dict(),
@@ -137,15 +144,24 @@ def evaluate(
             predictions=predictions,
             scores=scores,
             gaps=gaps(test, sets, cards, predictions, scores, level=settings.level),
-            comparisons=comparisons(test, sets, cards, predictions, scores, level=settings.level),
+            comparisons=comparisons(
+                test,
+                sets,
+                cards,
+                predictions,
+                scores,
+                level=settings.level,
+                equal_budgets=settings.equal_budgets,
+            ),
             near_ties={card.name: _near_ties(card, predictions) for card in cards},
-            warnings=(*_warnings(cards, predictions), *notes),
+            warnings=(*_warnings((*cards, *members), predictions), *notes),
             versions=_versions(),
             host=_host(started, answers.calls, account),
             not_applicable=tuple(answers.not_applicable),
             repeats=answers.repeats,
             repeat_scores=score_repeats(test, answers.repeats),
             validity=examiner.about(),
+            members=members,
         )
         if policy is not None:
             record = gated(record, policy)
@@ -245,14 +261,17 @@ def _context(
     )
 
 
-def _models(settings: Settings, context: ModelContext) -> tuple[Model, ...]:
-    baselines = settings.baselines or (default_baseline(settings.models),)
-    if both := set(baselines) & set(settings.models):
-        raise UsageError(f"{min(both)!r} would be compared with itself; name another --baseline")
-    return (
-        *(load_model(spec, "model", context) for spec in settings.models),
-        *(load_model(spec, "baseline", context) for spec in baselines),
-    )
+def _groups(settings: Settings, context: ModelContext) -> tuple[Group, ...]:
+    """What is compared: a model, or a group of seeds or draws, for each spec and size."""
+    curves = Curves(settings.seeds, settings.draws, settings.train_sizes, settings.shot_counts)
+    groups = load_groups(settings.models, settings.baselines, context, curves)
+    cards = [group.card for group in groups]
+    pairs = [(m, b) for m in cards for b in cards if (m.role, b.role) == ("model", "baseline")]
+    if settings.equal_budgets and not any(alike(m, b, cards) for m, b in pairs):
+        raise UsageError(
+            "--equal-budgets leaves nothing to compare: no number of --shots is also a --train-size"
+        )
+    return groups
 
 
 def _speeds(answers: Answers, test: Dataset, sets: Sequence[ShiftedSet]) -> dict[str, float]:

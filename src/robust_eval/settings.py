@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class Settings:
     columns: tuple[tuple[str, str], ...] = ()
     label_map: tuple[tuple[str, str], ...] = ()
     limit: int | None = 500
-    train_size: int = 2000
+    train_size: int | None = 2000  # None: all that is there
     seed: int = 0
     level: float = 0.95
     # prompting
@@ -67,6 +67,12 @@ class Settings:
     mixed_precision: str = "auto"
     gradient_checkpointing: str = "auto"
     model_version: str | None = None  # names a `python:` model's version, so that it may be cached
+    # learning curves and variance
+    train_sizes: tuple[int | None, ...] = ()  # each baseline once a size; empty: `train_size` alone
+    shot_counts: tuple[int, ...] = ()  # each prompted model once a number; empty: `shots` alone
+    seeds: int = 1  # of fine-tuning, for each baseline
+    draws: int = 1  # of demonstrations, for each prompted model
+    equal_budgets: bool = False  # compare k demonstrations with k training examples only
     # stochastic models
     repeats: int = 1  # answers of a stochastic model to each clean example
     # hosted models
@@ -119,6 +125,10 @@ class Settings:
             ("--max-length", self.max_length, 8),
             ("--batch-size", self.batch_size, 1),
             ("--seed", self.seed, 0),
+            ("--seeds", self.seeds, 1),
+            ("--draws", self.draws, 1),
+            *(("--train-size", size, 1) for size in self.train_sizes),
+            *(("--shots", count, 0) for count in self.shot_counts),
             ("--repeats", self.repeats, 1),
         ):
             if value is not None and value < least:
@@ -127,6 +137,17 @@ class Settings:
             raise UsageError(
                 f"--level is a share such as 0.95, at least 0.5 and under 1, not {self.level}"
             )
+        for option, several, single in (
+            ("--train-size", self.train_sizes, self.train_size),
+            ("--shots", self.shot_counts, self.shots),
+        ):
+            if len(set(several)) < len(several):
+                raise UsageError(f"{option} names a number twice; give each once")
+            if several and largest(several) != single:
+                raise UsageError(
+                    f"of several numbers the largest is what is drawn: {option} {single} is not "
+                    f"the largest of {', '.join(map(_number, several))}"
+                )
         rate = self.learning_rate
         if rate is not None and not (math.isfinite(rate) and 0 < rate < 1):
             raise UsageError(f"--learning-rate must be between 0 and 1, not {rate}")
@@ -162,6 +183,16 @@ class Settings:
         parts = (self.dataset, "+".join(self.models), "+".join(self.shifts))
         readable = "-".join(re.sub(r"[^A-Za-z0-9.+]+", "-", part).strip("-.") for part in parts)
         return f"{readable[:96]}-{self.signature()[:8]}"
+
+
+def largest(numbers: Sequence[int | None]) -> int | None:
+    """The largest of some numbers, of which None means all."""
+    known = [number for number in numbers if number is not None]
+    return max(known) if known and len(known) == len(numbers) else None
+
+
+def _number(number: int | None) -> str:
+    return "all" if number is None else str(number)
 
 
 def _tuples(value: Any) -> Any:

@@ -199,6 +199,7 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
             for shifted in record.sets
         ],
         "models": [dataclasses.asdict(card) for card in record.models],
+        "members": [dataclasses.asdict(card) for card in record.members],
         "metrics": [metric.name for metric in clean.task.metrics],
         "gaps": [dataclasses.asdict(gap) for gap in record.gaps],
         "comparisons": [dataclasses.asdict(comparison) for comparison in record.comparisons],
@@ -363,6 +364,7 @@ def _record(
             for i, row in enumerate(data["sets"])
         ),
         models=decode(tuple[ModelCard, ...], data["models"], "models"),
+        members=decode(tuple[ModelCard, ...], data.get("members", []), "members"),
         predictions={where[:2]: tuple(rows) for where, rows in predictions.items() if not where[2]},
         scores={where[:3]: tuple(values) for where, values in scores.items() if not where[3]},
         gaps=decode(tuple[Gap, ...], data["gaps"], "gaps"),

@@ -14,7 +14,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
     from robust_eval.cli.hosted import limits_of
     from robust_eval.gate import exit_code
     from robust_eval.run import evaluate, failed_requests
-    from robust_eval.settings import Output, Settings, pairs
+    from robust_eval.settings import Output, Settings, largest, pairs
 
     if not options["models"] and not options["dataset"]:
         raise UsageError(
@@ -36,11 +36,15 @@ def evaluate_command(options: dict[str, Any]) -> int:
         columns=pairs("--column", options["columns"]),
         label_map=pairs("--label-map", options["label_map"]),
         label_words=pairs("--label-word", options["label_words"]),
+        train_size=largest(options["train_sizes"]),
+        train_sizes=_several(options["train_sizes"]),
+        shots=max(options["shot_counts"]),
+        shot_counts=_several(options["shot_counts"]),
         **{
             name: options[name]
             for name in (
-                "models", "baselines", "train", "task", "split", "encoding", "limit", "train_size",
-                "seed", "level", "shots", "scoring", "length_normalised", "calibrate", "template",
+                "models", "baselines", "train", "task", "split", "encoding", "limit",
+                "seed", "level", "seeds", "draws", "equal_budgets", "scoring", "length_normalised", "calibrate", "template",
                 "max_new_tokens", "epochs", "learning_rate", "train_batch_size", "max_length",
                 "device", "dtype", "batch_size", "model_version", "repeats", "base_url", "endpoint",
                 "truncation", "layer_decay", "class_weights", "mixed_precision", "gradient_checkpointing",
@@ -69,3 +73,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
     if failed:
         return EXIT_INFRASTRUCTURE
     return exit_code(record.gate) if policy is not None and record.gate is not None else EXIT_PASS
+
+
+def _several(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+    return numbers if len(numbers) > 1 else ()

@@ -48,6 +48,17 @@ def _limit(ctx: click.Context, parameter: click.Parameter, value: str) -> int | 
         raise click.BadParameter(f"a number or 'all', not {value!r}") from None
 
 
+def _sizes(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int | None, ...]:
+    return tuple(_limit(ctx, parameter, part) for part in value.split(","))
+
+
+def _counts(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"a number, or several with commas, not {value!r}") from None
+
+
 def _auto_int(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
     if value.strip().lower() == "auto":
         return None
@@ -74,14 +85,17 @@ OPTIONS = (
     click.option("--shift", "shifts", multiple=True, metavar="SHIFT", help="Shift to apply: a recipe (noisy, domain, prompt, all, smoke, ...), NAME[@SEVERITY,...], family:noise, ood:NAME, or a recipe file. Repeatable. [default: noisy]"),
     click.option("--ood", multiple=True, metavar="NAME=DATA", help="Out-of-domain test data of your own under this name, for --shift domain or ood:NAME. Repeatable."),
     click.option("--limit", default="500", show_default=True, callback=_limit, metavar="N|all", help="Test examples per set, drawn by seed and balanced over classes."),
-    click.option("--train-size", default=2000, show_default=True, metavar="N", help="Training examples for baselines."),
+    click.option("--train-size", "train_sizes", default="2000", show_default=True, callback=_sizes, metavar="N|all,...", help="Training examples for baselines; several give a learning curve: 32,128,512,all."),
+    click.option("--seeds", default=1, show_default=True, help="Fine-tunings of each baseline, with as many seeds."),
+    click.option("--draws", default=1, show_default=True, help="Draws of demonstrations for each prompted model."),
+    click.option("--equal-budgets", is_flag=True, help="Compare k demonstrations with k training examples only, and the most with all."),
     click.option("--seed", default=0, show_default=True, help="Seed of every draw."),
     click.option("--task", metavar="TASK", help="classification, pair, extractive-qa, open-qa or math. [default: told from the columns]"),
     click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="Where a field is, e.g. text=review."),
     click.option("--label-map", multiple=True, metavar="RAW=LABEL", help="Label names, e.g. 0=negative,1=positive."),
     click.option("--split", metavar="NAME", help="Split of a Hub data set or of a saved folder."),
     click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files."),
-    click.option("--shots", default=4, show_default=True, help="Demonstrations in the prompt; 0 is zero-shot."),
+    click.option("--shots", "shot_counts", default="4", show_default=True, callback=_counts, metavar="K,...", help="Demonstrations in the prompt; 0 is zero-shot. Several give a curve: 0,4,16."),
     click.option("--scoring", default="labels", show_default=True, metavar="HOW", help="labels: log-likelihood of each label; generate: generate and parse."),
     click.option("--calibrate", is_flag=True, help="Contextual calibration of label scores."),
     click.option("--length-normalised", is_flag=True, help="Divide a label's log-likelihood by its tokens."),

@@ -9,6 +9,7 @@ from robust_eval.report import numbers as n
 from robust_eval.report.text import one_line, shorten
 
 NAME_LIMIT = 80
+FEW = 5  # seeds or draws, from which a claim about methods may be made
 
 
 def primary(record: RunRecord) -> str:
@@ -71,15 +72,17 @@ def limits(record: RunRecord) -> list[str]:
             f"Two things differ at once. {sizes}. A prompted model against a fine-tuned one of "
             "another size confounds size with method: the difference cannot be put down to either alone."
         )
-    if prompted or tuned:
-        draws = [
-            *(["one draw of demonstrations"] if prompted else []),
-            *(["one fine-tuning seed"] if tuned else []),
-        ]
-        claims = [*(["this prompt"] if prompted else []), *(["this checkpoint"] if tuned else [])]
+    if once := _once(prompted, tuned):
+        draws, claims = once
         said.append(
             f"The figures rest on {n.listed(draws)}. They support a claim about {n.listed(claims)}, "
-            "not about the methods: that takes several draws of each."
+            "not about the methods: that takes several draws of each (`--seeds`, `--draws`)."
+        )
+    few = sorted({len(card.members) for card in record.models if 1 < len(card.members) < FEW})
+    if few:
+        said.append(
+            f"Groups of {n.listed([str(count) for count in few])} seeds or draws tell little of how much "
+            f"others would vary; a claim about methods takes at least {FEW}."
         )
     populations: dict[str, list[str]] = {}
     for key, text in (
@@ -121,6 +124,22 @@ def limits(record: RunRecord) -> list[str]:
             "and their intervals are not adjusted for their number."
         )
     return said
+
+
+def _once(prompted: list[ModelCard], tuned: list[ModelCard]) -> tuple[list[str], list[str]] | None:
+    """What was drawn once only, and what a claim is then about."""
+    draws, claims = [], []
+    # Zero-shot prompts have no demonstrations to draw; a group of draws is more than one.
+    if any(not card.members and card.details.get("shots", 1) for card in prompted):
+        draws.append("one draw of demonstrations")
+        claims.append("this prompt")
+    elif any(not card.members for card in prompted):
+        draws.append("one prompt")
+        claims.append("this prompt")
+    if any(not card.members for card in tuned):
+        draws.append("one fine-tuning seed")
+        claims.append("this checkpoint")
+    return (draws, claims) if draws else None
 
 
 def _shift_names(record: RunRecord) -> list[str]:

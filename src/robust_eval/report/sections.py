@@ -10,6 +10,7 @@ from robust_eval.records import RunRecord
 from robust_eval.report import calibration, decomposition, examples, heat, pictures, validity, views
 from robust_eval.report.gates import gate_view
 from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
+from robust_eval.report.variance import variance_markdown, variance_view
 from robust_eval.report.words import limit_list, verdict
 
 
@@ -60,6 +61,12 @@ SECTIONS: tuple[Section, ...] = (
         "Reliability of probabilities",
         of_texts(calibration.calibration),
         short="Reliability",
+    ),
+    Section(
+        "variance",
+        "Seeds and draws",
+        variance_view,
+        markdown=variance_markdown,
     ),
     Section("shifts", "Shift by shift", of_texts(views.shifts)),
     Section(

@@ -2,7 +2,16 @@
 
 from robust_eval.score.comparisons import comparisons
 from robust_eval.score.gaps import gaps
+from robust_eval.score.members import mean_scores
 from robust_eval.score.metrics import METRICS, score_prediction
 from robust_eval.score.table import score_all, score_repeats
 
-__all__ = ["METRICS", "comparisons", "gaps", "score_all", "score_prediction", "score_repeats"]
+__all__ = [
+    "METRICS",
+    "comparisons",
+    "gaps",
+    "mean_scores",
+    "score_all",
+    "score_prediction",
+    "score_repeats",
+]

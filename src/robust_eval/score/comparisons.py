@@ -17,6 +17,7 @@ from robust_eval.records import (
     ShiftedSet,
 )
 from robust_eval.score import verdicts
+from robust_eval.score.members import spread_comparison
 from robust_eval.score.table import Arm, Predictions, Scores, Table, check_pairing, shared_ids
 from robust_eval.stats import choice, means, multiple, two_sample
 from robust_eval.stats.guards import majority_rate
@@ -30,6 +31,7 @@ def comparisons(
     scores: Scores,
     *,
     level: float = 0.95,
+    equal_budgets: bool = False,
 ) -> tuple[Comparison, ...]:
     """Every model against every baseline on every shift, on the task's primary metric.
 
@@ -39,6 +41,9 @@ def comparisons(
 
     A prompt-side shift compares two models only where both have the prompt that it edits; where
     one has none there is no test, so it takes no place in the family.
+
+    With `equal_budgets` a prompted model of k demonstrations meets baselines trained on k examples alone, and the one
+    with the most demonstrations those trained on all, as in Mosbach et al. (2023), arXiv:2305.16938.
 
     Complete cases: an example that either model failed on, clean or in any set of the shift,
     leaves every arm of that shift's rows and is counted in `left_out`.
@@ -54,10 +59,10 @@ def comparisons(
         for model in models
         if model.role == "model"
         for baseline in models
-        if baseline.role == "baseline"
+        if baseline.role == "baseline" and (not equal_budgets or alike(model, baseline, models))
         for shift, members in shifts.items()
         if (both := _answered_by_both(table, members, model.name, baseline.name))
-        for row in _shift_rows(table, model.name, baseline.name, shift, both, level)
+        for row in _shift_rows(table, model, baseline, shift, both, level)
     ]
     pooled = [i for i, row in enumerate(rows) if row.set_key is None]
     adjusted = multiple.holm([rows[i].p_value for i in pooled])
@@ -89,9 +94,28 @@ class Figures:
     clusters: int
 
 
+def alike(model: ModelCard, baseline: ModelCard, models: Sequence[ModelCard]) -> bool:
+    """Whether two models have seen as many examples; models that saw none in this run meet everyone."""
+    shown, trained = model.details.get("budget"), baseline.details.get("budget")
+    if shown is None or trained is None:
+        return True
+    if baseline.details.get("budget_is_all"):
+        rivals = [
+            c.details.get("budget") for c in models if c.role == "model" and c.spec == model.spec
+        ]
+        return bool(shown == max(n for n in rivals if n is not None))
+    return bool(shown == trained)
+
+
 def _shift_rows(
-    table: Table, model: str, baseline: str, shift: str, sets: Sequence[ShiftedSet], level: float
+    table: Table,
+    of: ModelCard,
+    against: ModelCard,
+    shift: str,
+    sets: Sequence[ShiftedSet],
+    level: float,
 ) -> list[Comparison]:
+    model, baseline = of.name, against.name
     metric = table.dataset.task.metrics[0]
     if len({shifted.paired for shifted in sets}) > 1:
         raise StatisticsError(
@@ -126,6 +150,11 @@ def _shift_rows(
             left_out=left_out,
         )
         for key, row in zip(keys, figures, strict=True)
+    ]
+    pooled = [sets, *([s] for s in sets)]
+    rows = [
+        spread_comparison(table, of, against, row, members, metric)
+        for row, members in zip(rows, pooled, strict=False)
     ]
     return [
         verdicts.guard(row, found.majority, higher_is_better=metric.higher_is_better)

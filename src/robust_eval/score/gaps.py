@@ -14,6 +14,7 @@ from robust_eval.records import (
     ModelCard,
     ShiftedSet,
 )
+from robust_eval.score.members import spread_gap
 from robust_eval.score.table import Arm, Predictions, Scores, Table, check_pairing, shared_ids
 from robust_eval.stats import choice
 
@@ -38,7 +39,7 @@ def gaps(
     """
     table = Table.of(dataset, sets, models, predictions, scores)
     return tuple(
-        _gap(table, card.name, shifted, metric, level)
+        spread_gap(table, card, _gap(table, card.name, shifted, metric, level), shifted, metric)
         for card in models
         for shifted in sets
         if table.answered(card.name, shifted.key)
