@@ -15,7 +15,7 @@ def typos(run_record):
 @pytest.fixture(scope="module")
 def judged(run_record, typos):
     at = {e.id: i for i, e in enumerate(run_record.dataset.examples)}
-    return sampling.judge(run_record, typos, at)
+    return sampling.judge(run_record, typos, at, sampling.clean_columns(run_record))
 
 
 def test_outcomes_are_those_of_the_scores(run_record, typos, judged):

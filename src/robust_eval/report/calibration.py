@@ -80,7 +80,7 @@ def binned(answers: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
     """(confidence, right) in bins of equal width, closed on the right; empty bins are left out."""
     count, confidence, right = [0] * BINS, [0.0] * BINS, [0] * BINS
     for sure, ok in answers:
-        at = min(BINS - 1, max(0, math.ceil(sure * BINS - 1e-9) - 1))
+        at = max(0, math.ceil(sure * BINS - 1e-9) - 1)
         count[at] += 1
         confidence[at] += sure
         right[at] += ok
@@ -101,12 +101,12 @@ def _answers(record: RunRecord, model: str, key: str) -> Iterable[tuple[float, b
 
 def confidence(p: Prediction, labels: Sequence[str]) -> float | None:
     """The probability that a model gave to its own answer; None when it does not say."""
-    if p.status is not Status.OK or p.scores is None or p.label is None:
+    if p.scores is None or p.status is not Status.OK or len(p.scores) != len(labels):
         return None
-    if len(p.scores) != len(labels) or p.label not in labels:
+    if p.label is None or p.label not in labels:
         return None
     score = p.scores[labels.index(p.label)]
-    return math.exp(min(score, 0.0)) if not math.isnan(score) else None
+    return math.exp(min(score, 0.0)) if score == score else None  # NaN is not itself
 
 
 def _table(lines: Sequence[Reliability]) -> tuple[tuple[str, ...], tuple[BinRow, ...]]:

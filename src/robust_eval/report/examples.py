@@ -17,7 +17,16 @@ from robust_eval.records import (
 )
 from robust_eval.report.calibration import confidence
 from robust_eval.report.diffs import Segment, diff, plain
-from robust_eval.report.sampling import Judged, Outcome, Pick, Reason, choose, judge, places
+from robust_eval.report.sampling import (
+    Judged,
+    Outcome,
+    Pick,
+    Reason,
+    choose,
+    clean_columns,
+    judge,
+    places,
+)
 from robust_eval.report.text import one_line
 
 ANSWER = 160  # characters of an answer that are shown
@@ -67,10 +76,11 @@ class Sample:
 def sample(record: RunRecord) -> Sample:
     """Examples of every set, the most damaging first; which ones depends on their ids and the seed alone."""
     clean_at = {e.id: i for i, e in enumerate(record.dataset.examples)}
+    clean = clean_columns(record)
     most, seed = places(len(record.sets)), _seed(record)
     chosen: list[tuple[int, Pick, Judged]] = []
     for at, shifted in enumerate(record.sets):
-        judged = judge(record, shifted, clean_at)
+        judged = judge(record, shifted, clean_at, clean)
         chosen += [(at, pick, judged[pick.at]) for pick in choose(shifted, judged, most, seed)]
     worst = sorted(range(len(chosen)), key=lambda i: (*(-d for d in chosen[i][2].damage), i))
     rank = {i: place for place, i in enumerate(worst)}

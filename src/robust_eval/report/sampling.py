@@ -58,25 +58,44 @@ def places(sets: int) -> int:
     return max(LEAST, min(PER_SET, MOST // max(1, sets)))
 
 
-def judge(record: RunRecord, shifted: ShiftedSet, clean_at: Mapping[str, int]) -> list[Judged]:
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One model's answers to one set, same order as its examples; None where there is none."""
+
+    right: list[bool | None]
+    probability: list[float | None]  # what the model gave to the right label, when it says
+
+
+NOTHING: tuple[bool | None, float | None] = (None, None)
+
+
+def clean_columns(record: RunRecord) -> list[Column]:
+    """Every model on the clean set."""
+    examples = record.dataset.examples
+    return [_column(record, card.name, CLEAN, examples) for card in record.models]
+
+
+def judge(
+    record: RunRecord, shifted: ShiftedSet, clean_at: Mapping[str, int], clean: Sequence[Column]
+) -> list[Judged]:
     """Every example of a set, in its order."""
     before_of = [clean_at.get(e.id) if shifted.paired else None for e in shifted.examples]
-    columns = [list(_of_model(record, card.name, shifted, before_of)) for card in record.models]
-    doses = shifted.doses
-    judged = []
-    for at in range(len(shifted.examples)):
-        cells = [column[at] for column in columns]
-        judged.append(
-            Judged(
-                tuple(outcome for outcome, _, _ in cells),
-                (
-                    sum(lost for _, lost, _ in cells),
-                    sum(fall for _, _, fall in cells),
-                    -doses[at].edit_rate if at < len(doses) else 0.0,
-                ),
+    columns = [
+        list(
+            _outcomes(
+                shifted, _column(record, card.name, shifted.key, shifted.examples), was, before_of
             )
         )
-    return judged
+        for card, was in zip(record.models, clean, strict=True)
+    ]
+    edits = [-d.edit_rate for d in shifted.doses] or [0.0] * len(shifted.examples)
+    return [
+        Judged(
+            tuple([outcome for outcome, _, _ in cells]),
+            (sum([lost for _, lost, _ in cells]), sum([fall for _, _, fall in cells]), edit),
+        )
+        for edit, *cells in zip(edits, *columns, strict=False)
+    ]
 
 
 def choose(shifted: ShiftedSet, judged: Sequence[Judged], most: int, seed: int) -> list[Pick]:
@@ -109,46 +128,42 @@ def _interesting(outcomes: Sequence[Outcome]) -> bool:
     return "rw" in outcomes or "wr" in outcomes or {"xr", "xw"} <= set(outcomes)
 
 
-def _of_model(
-    record: RunRecord, model: str, shifted: ShiftedSet, before_of: Sequence[int | None]
+def _outcomes(
+    shifted: ShiftedSet, after: Column, clean: Column, before_of: Sequence[int | None]
 ) -> Iterator[tuple[Outcome, float, float]]:
     """(outcome, right answers lost, fall of the right answer's probability) of each example."""
-    higher = record.dataset.task.metrics[0].higher_is_better
-    label_at = {label: i for i, label in enumerate(record.dataset.labels)}
-    after_scores = record.scores.get((model, shifted.key, primary(record)), ())
-    clean_scores = record.scores.get((model, CLEAN, primary(record)), ())
-    after_answers = record.predictions.get((model, shifted.key), ())
-    clean_answers = record.predictions.get((model, CLEAN), ())
-    for at, example in enumerate(shifted.examples):
-        before = before_of[at]
-        right = _right(after_scores, at, higher=higher)
-        was = _right(clean_scores, before, higher=higher)
-        p_after = _probability(after_answers, at, example, label_at)
-        p_before = _probability(clean_answers, before, example, label_at)
+    for right, p, before in zip(after.right, after.probability, before_of, strict=True):
+        was, p_was = NOTHING
+        if before is not None and before < len(clean.right):
+            was, p_was = clean.right[before], clean.probability[before]
         if right is None or (shifted.paired and was is None):
             yield "na", 0.0, 0.0
         elif not shifted.paired:
-            yield ("xr" if right else "xw"), float(not right), -(p_after or 0.0)
+            yield ("xr" if right else "xw"), float(not right), -(p or 0.0)
         else:
-            fall = p_before - p_after if p_before is not None and p_after is not None else 0.0
+            fall = p_was - p if p_was is not None and p is not None else 0.0
             outcome: Outcome = ("rr" if right else "rw") if was else ("wr" if right else "ww")
             yield outcome, float(bool(was)) - float(right), fall
 
 
-def _right(scores: Sequence[float | None], at: int | None, *, higher: bool) -> bool | None:
-    score = scores[at] if at is not None and at < len(scores) else None
-    if score is None:
-        return None
-    return score >= 1.0 if higher else score <= 0.0
+def _column(record: RunRecord, model: str, key: str, examples: Sequence[Example]) -> Column:
+    higher = record.dataset.task.metrics[0].higher_is_better
+    scores = record.scores.get((model, key, primary(record)), ())[: len(examples)]
+    right = [None if s is None else s >= 1.0 if higher else s <= 0.0 for s in scores]
+    label_at = {label: i for i, label in enumerate(record.dataset.labels)}
+    answers = record.predictions.get((model, key), ())
+    probability = [_probability(p, e, label_at) for p, e in zip(answers, examples, strict=False)]
+    missing = len(examples)
+    return Column(
+        right + [None] * (missing - len(right)), probability + [None] * (missing - len(probability))
+    )
 
 
-def _probability(
-    answers: Sequence[Prediction], at: int | None, example: Example, label_at: Mapping[str, int]
-) -> float | None:
-    """What a model gave to the right label, when it says."""
-    if at is None or at >= len(answers) or not isinstance(example.target, str):
+def _probability(answer: Prediction, example: Example, label_at: Mapping[str, int]) -> float | None:
+    scores = answer.scores
+    if scores is None or len(scores) != len(label_at) or not isinstance(example.target, str):
         return None
-    scores, target = answers[at].scores, label_at.get(example.target)
-    if scores is None or target is None or len(scores) != len(label_at):
+    target = label_at.get(example.target)
+    if target is None or scores[target] != scores[target]:
         return None
-    return math.exp(min(scores[target], 0.0)) if not math.isnan(scores[target]) else None
+    return math.exp(min(scores[target], 0.0))
