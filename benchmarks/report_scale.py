@@ -130,8 +130,8 @@ def made_up_run(examples: int, sets: int, models: int) -> RunRecord:
     )  # fmt: skip
 
 
-def measured(*arguments: str) -> tuple[float, float]:
-    """Seconds and peak MB of the command line as a process of its own."""
+def measured(*arguments: str) -> tuple[float, float, float]:
+    """Elapsed seconds, processor seconds and peak MB of the command line as a process of its own."""
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "robust_eval", *arguments], stdout=subprocess.DEVNULL
@@ -141,7 +141,8 @@ def measured(*arguments: str) -> tuple[float, float]:
     if process.returncode:
         raise SystemExit(f"robust-eval {' '.join(arguments)} ended with {process.returncode}")
     scale = 1024 if platform.system() == "Darwin" else 1
-    return time.perf_counter() - started, usage.ru_maxrss / scale / 1024
+    used = usage.ru_utime + usage.ru_stime
+    return time.perf_counter() - started, used, usage.ru_maxrss / scale / 1024
 
 
 def first_view(page: Path, chromium: str) -> tuple[float, float]:
@@ -174,7 +175,10 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = options.keep or Path(folder)
-        print("| run | step | seconds | peak MB | page MB |\n|---|---|---:|---:|---:|", flush=True)
+        print(
+            "| run | step | elapsed s | processor s | peak MB | page MB |\n|---|---|---:|---:|---:|---:|",
+            flush=True,
+        )
         for examples, sets, models in (
             (options.examples, options.sets, options.models),
             (1000, 20, 4),
@@ -183,11 +187,11 @@ def main() -> int:
             path.mkdir(parents=True, exist_ok=True)
             store.save(path, made_up_run(examples, sets, models))
             for command in ("report", "verify"):
-                seconds, peak = measured(command, str(path))
+                seconds, used, peak = measured(command, str(path))
                 size = (path / "report.html").stat().st_size / 1e6
                 print(
                     f"| {examples:,} x {sets} x {models} | `robust-eval {command}` "
-                    f"| {seconds:.1f} | {peak:.0f} | {size:.2f} |",
+                    f"| {seconds:.1f} | {used:.1f} | {peak:.0f} | {size:.2f} |",
                     flush=True,
                 )
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
