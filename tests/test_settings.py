@@ -25,6 +25,7 @@ def settings_of(**changes: object) -> Settings:
         ({"baselines": ("scripted:oracle",)}, "both a model and a baseline"),
         ({"task": "clasification"}, "did you mean 'classification'?"),
         ({"scoring": "label"}, "did you mean 'labels'?"),
+        ({"base_url": "127.0.0.1:8080"}, "no http or https address"),
         ({"endpoint": "chats"}, "did you mean 'chat'?"),
         ({"dtype": "fp32"}, "unknown dtype 'fp32'"),
         ({"limit": 0}, "--limit must be at least 1, not 0"),
@@ -56,7 +57,7 @@ def test_settings_survive_json_and_keep_their_signature() -> None:
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Settings)])
 def test_every_field_is_part_of_the_signature(field: str) -> None:
     changed = {
-        "task": "pair", "scoring": "generate", "dtype": "float32", "endpoint": "completions", "level": 0.9, "learning_rate": 1e-3,
+        "task": "pair", "scoring": "generate", "dtype": "float32", "endpoint": "completions", "base_url": "http://127.0.0.1:1", "level": 0.9, "learning_rate": 1e-3,
         "length_normalised": True, "calibrate": True, "limit": None, "epochs": 4, "train_batch_size": 4,
         "truncation": "tail", "layer_decay": 0.5, "class_weights": "off", "mixed_precision": "on",
         "gradient_checkpointing": "off", "validity": "words", "train_sizes": (10, 2000), "shot_counts": (0, 4),

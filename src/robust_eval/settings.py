@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from robust_eval.errors import UsageError, did_you_mean
+from robust_eval.models.api.connection import server_address
 from robust_eval.models.context import ENDPOINTS
 from robust_eval.models.limits import RequestLimits
 from robust_eval.records import TaskKind
@@ -107,6 +108,8 @@ class Settings:
             )
         if self.dtype not in DTYPES:
             raise UsageError(f"unknown dtype {self.dtype!r}{did_you_mean(self.dtype, DTYPES)}")
+        if self.base_url is not None:
+            server_address(self.base_url)  # before it is written down: it may hold a password
         if self.endpoint not in ENDPOINTS:
             raise UsageError(
                 f"unknown endpoint {self.endpoint!r}{did_you_mean(self.endpoint, ENDPOINTS)}"
