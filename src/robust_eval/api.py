@@ -54,6 +54,11 @@ class Evaluation:
         return pd.DataFrame(rows)
 
     @property
+    def human(self) -> pd.DataFrame:
+        """One row per model and judged set (`set_key` None: all together); empty without annotations."""
+        return _frame(self.record.human.rows if self.record.human else ())
+
+    @property
     def comparisons(self) -> pd.DataFrame:
         """One row per model, baseline and shift (`set_key` None), or single set."""
         return _frame(self.record.comparisons)

@@ -41,3 +41,40 @@ class ShiftSize:
     mmd: float | None = None
     encoder: str = ""
     texts: tuple[int, int] = (0, 0)  # how many of each side were looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval. `low` and `high` are the bounds at `level`."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    level: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class HumanGap:
+    """One model's drop on one set, or on all judged sets together (`set_key` None), corrected by people."""
+
+    model: str
+    set_key: str | None
+    metric: str
+    judged: int  # examples
+    kept: Estimate  # share of labels that survived
+    drop: Estimate  # on all examples, as it was
+    drop_kept: Estimate | None  # on those whose label survived; None when hardly any did
+
+
+@dataclass(frozen=True, slots=True)
+class HumanCheck:
+    judged: int  # shifted examples with a judgement
+    survived: float  # share of the judged whose label survived, plain
+    controls: int  # clean examples with a judgement
+    controls_agreed: Estimate | None  # share of them that people gave the recorded label
+    agreement: float | None  # share of pairs of judges who agree, over items that several judged
+    blank: int
+    sheets: tuple[str, ...]  # content hashes
+    rows: tuple[HumanGap, ...] = ()

@@ -13,6 +13,9 @@ from random import Random
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from robust_eval.measures import Dose as Dose
+from robust_eval.measures import Estimate as Estimate
+from robust_eval.measures import HumanCheck as HumanCheck
+from robust_eval.measures import HumanGap as HumanGap
 from robust_eval.measures import Preservation as Preservation
 from robust_eval.measures import ShiftSize as ShiftSize
 
@@ -235,18 +238,6 @@ def silent(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its interval. `low` and `high` are the bounds at `level`."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    level: float
-    method: str
-
-
-@dataclass(frozen=True, slots=True)
 class Gap:
     """One model on one shifted set."""
 
@@ -391,6 +382,7 @@ class RunRecord:
     gate: GateResult | None = None  # of the policy that was last asked
     validity: Mapping[str, Any] = field(default_factory=dict)  # how labels were checked; JSON-able
     members: tuple[ModelCard, ...] = ()  # of groups; their answers stand among the others
+    human: HumanCheck | None = None  # what people said, from the sheets that were last read
 
 
 CLEAN = "clean"

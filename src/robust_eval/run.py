@@ -45,10 +45,11 @@ from robust_eval.records import (
 )
 from robust_eval.report import render_html, render_junit, render_markdown, render_model_index
 from robust_eval.rng import hexdigest
-from robust_eval.score import comparisons, gaps, mean_scores, score_all, score_repeats
+from robust_eval.score import comparisons, gaps, human_check, mean_scores, score_all, score_repeats
 from robust_eval.score.comparisons import alike
 from robust_eval.settings import Output, Settings
 from robust_eval.validity import Examiner
+from robust_eval.validity.sheet import read_sheets
 
 REPORTS = Path("reports")
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn", "datasets")
@@ -173,6 +174,14 @@ def evaluate(
 def gated(record: RunRecord, policy: Policy) -> RunRecord:
     """The record with what the policy says of it."""
     return dataclasses.replace(record, gate=judge(record, policy))
+
+
+def annotate(folder: Path, sheets: Sequence[Path]) -> RunRecord:
+    """A finished run with what people said in these sheets, kept in its folder; `render` shows it."""
+    record = store.load(folder)
+    record = dataclasses.replace(record, human=human_check(record, read_sheets(record, sheets)))
+    store.save_gate(folder, record)
+    return record
 
 
 def render(folder: Path, record: RunRecord) -> None:

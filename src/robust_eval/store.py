@@ -22,6 +22,7 @@ from robust_eval.records import (
     Example,
     Gap,
     GateResult,
+    HumanCheck,
     ModelCard,
     NotApplicable,
     Prediction,
@@ -122,7 +123,7 @@ def load(path: Path) -> RunRecord:
 
 
 def save_gate(path: Path, record: RunRecord) -> None:
-    """Writes a finished run's gate result beside its figures; examples and predictions stay as they are."""
+    """Writes a finished run's gate result or human check beside its figures; examples and predictions stay."""
     _write_json(path / RUN, _run_json(record))
 
 
@@ -210,6 +211,7 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
         "not_applicable": [dataclasses.asdict(entry) for entry in record.not_applicable],
         "gate": None if record.gate is None else dataclasses.asdict(record.gate),
         "validity": dict(record.validity),
+        "human": None if record.human is None else dataclasses.asdict(record.human),
     }
 
 
@@ -380,4 +382,5 @@ def _record(
         repeat_scores={where: tuple(values) for where, values in scores.items() if where[3]},
         gate=decode(GateResult | None, data.get("gate"), "gate"),  # type: ignore[arg-type]
         validity=decode(dict[str, Any], data.get("validity", {}), "validity"),
+        human=decode(HumanCheck | None, data.get("human"), "human"),  # type: ignore[arg-type]
     )

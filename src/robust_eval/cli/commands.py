@@ -1,4 +1,4 @@
-"""The subcommands: list, perturb, report, doctor."""
+"""The subcommands: list, perturb, report, sheet, doctor."""
 
 from __future__ import annotations
 
@@ -114,21 +114,72 @@ def perturb(source: str, target: str, quiet: bool, **options: Any) -> int:
 
 @click.command()
 @click.argument("folder", metavar="FOLDER", type=click.Path())
-def report(folder: str) -> int:
+@click.option(
+    "--annotations",
+    multiple=True,
+    type=click.Path(),
+    metavar="SHEET",
+    help="Sheet of `robust-eval sheet`, filled in by a person: drops are corrected by it. Repeatable.",
+)
+def report(folder: str, annotations: tuple[str, ...]) -> int:
     """Render report.html and report.md again from a finished run's records. No model is called."""
     from pathlib import Path
 
     from robust_eval import store
     from robust_eval.cli import terminal
-    from robust_eval.run import render
+    from robust_eval.run import annotate, render
 
     path = Path(folder)
     if not path.is_dir():
         raise UsageError(f"no folder {folder!r}; give the folder that a run was written to")
-    record = store.load(path)
+    record = annotate(path, [Path(s) for s in annotations]) if annotations else store.load(path)
     render(path, record)
     terminal.show_summary(record)
     terminal.show_path(path / store.HTML)
+    return EXIT_PASS
+
+
+@click.command()
+@click.argument("folder", metavar="FOLDER", type=click.Path())
+@click.option(
+    "--out", "target", required=True, metavar="FILE", help="Sheet to write: .csv or .xlsx."
+)
+@click.option(
+    "--size",
+    default=100,
+    show_default=True,
+    help="Shifted examples; a fifth as many clean ones are mixed in.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
+@click.option(
+    "--set",
+    "keys",
+    multiple=True,
+    metavar="SET",
+    help="Only this set, e.g. word-drops@3. Repeatable.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
+def sheet(
+    folder: str, target: str, size: int, seed: int, keys: tuple[str, ...], overwrite: bool
+) -> int:
+    """Write a blinded sheet for people to judge: which label has this text?
+
+    Texts of shifted and clean examples in random order, without the shift's name or the label. Fill in the column
+    `judgement` and give the sheet back with `robust-eval report FOLDER --annotations FILE`.
+    """
+    from pathlib import Path
+
+    from robust_eval import store
+    from robust_eval.cli import terminal
+    from robust_eval.validity.sheet import sample, write_sheet
+
+    path = Path(target)
+    if path.exists() and not overwrite:
+        raise UsageError(f"{target} exists; give --overwrite to replace it")
+    record = store.load(Path(folder))
+    chosen = sample(record, size, seed, keys)
+    write_sheet(path, record, chosen)
+    terminal.say(f"{len(chosen)} texts in {target}; fill in the column 'judgement'")
     return EXIT_PASS
 
 

@@ -170,10 +170,10 @@ def _given(ctx: click.Context, name: str) -> bool:
 
 def _register() -> None:
     from robust_eval.cli.audit import verify
-    from robust_eval.cli.commands import doctor, list_, perturb, report
+    from robust_eval.cli.commands import doctor, list_, perturb, report, sheet
     from robust_eval.cli.gate import gate
 
-    for command in (list_, perturb, report, gate, verify, doctor):
+    for command in (list_, perturb, report, sheet, gate, verify, doctor):
         robust_eval.add_command(command)
 
 

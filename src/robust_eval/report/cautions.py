@@ -104,7 +104,7 @@ def limits(record: RunRecord) -> list[str]:
             "Unpaired shifts compare different texts: besides the domain, length, topic and "
             "difficulty may differ, and a drop is the sum of them all."
         )
-    if any(s.family == "noise" for s in record.sets):
+    if record.human is None and any(s.family == "noise" for s in record.sets):
         said.append(
             "No person has checked that the noisy texts keep their labels. Heavy noise can remove "
             "what decides a label, for every model alike."

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from robust_eval.records import RunRecord
-from robust_eval.report import calibration, decomposition, examples, heat, pictures, validity, views
+from robust_eval.report import (
+    calibration,
+    decomposition,
+    examples,
+    heat,
+    human,
+    pictures,
+    validity,
+    views,
+)
 from robust_eval.report.gates import gate_view
 from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
 from robust_eval.report.variance import variance_markdown, variance_view
@@ -75,6 +84,9 @@ SECTIONS: tuple[Section, ...] = (
         of_texts(validity.labels),
         short="Labels",
         markdown=validity.labels_markdown,
+    ),
+    Section(
+        "human", "What people said", human.people, short="People", markdown=human.people_markdown
     ),
     Section("distance", "How far each shift is", of_texts(validity.distances), short="Distance"),
     Section("prompts", "Prompt-side shift", prompt_view, markdown=prompt_markdown),

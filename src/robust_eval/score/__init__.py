@@ -2,6 +2,7 @@
 
 from robust_eval.score.comparisons import comparisons
 from robust_eval.score.gaps import gaps
+from robust_eval.score.human import human_check
 from robust_eval.score.members import mean_scores
 from robust_eval.score.metrics import METRICS, score_prediction
 from robust_eval.score.table import score_all, score_repeats
@@ -10,6 +11,7 @@ __all__ = [
     "METRICS",
     "comparisons",
     "gaps",
+    "human_check",
     "mean_scores",
     "score_all",
     "score_prediction",
