@@ -12,6 +12,18 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from robust_eval.figures import Analysis as Analysis
+from robust_eval.figures import Calibration as Calibration
+from robust_eval.figures import CorruptionError as CorruptionError
+from robust_eval.figures import CurvePoint as CurvePoint
+from robust_eval.figures import GateCheck as GateCheck
+from robust_eval.figures import GateOutcome as GateOutcome
+from robust_eval.figures import GateResult as GateResult
+from robust_eval.figures import LimitKind as LimitKind
+from robust_eval.figures import NoiseFloor as NoiseFloor
+from robust_eval.figures import RelativeDrop as RelativeDrop
+from robust_eval.figures import SeverityCurve as SeverityCurve
+from robust_eval.figures import WorstCase as WorstCase
 from robust_eval.measures import Dose as Dose
 from robust_eval.measures import Estimate as Estimate
 from robust_eval.measures import HumanCheck as HumanCheck
@@ -307,45 +319,6 @@ class Comparison:
     components: tuple[Component, ...] = ()
 
 
-GateOutcome = Literal["pass", "fail", "inconclusive"]
-LimitKind = Literal["max-drop", "max-relative-drop", "max-drop-vs-baseline"]
-
-
-@dataclass(frozen=True, slots=True)
-class GateCheck:
-    """One limit on one model under one shift, or under one of its sets.
-
-    `figure` holds the value and two bounds, each one-sided at its level; None when nothing was measured.
-    `p_within` is small when the figure is within the limit, `p_beyond` when it is over it.
-    """
-
-    model: str
-    baseline: str | None  # the other model, for a limit on the drop against a baseline
-    shift: str
-    set_key: str | None  # None: all sets of the shift
-    kind: LimitKind
-    limit: float  # a share
-    figure: Estimate | None
-    p_within: float | None
-    p_beyond: float | None
-    p_beyond_holm: float | None
-    originals: int  # clusters that the figure rests on
-    deciding: int | None  # originals that would decide it; None when decided, or no number would
-    outcome: GateOutcome
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class GateResult:
-    """What a release policy says of a run."""
-
-    policy: str  # its name
-    outcome: GateOutcome
-    level: float
-    minimum_n: int
-    checks: tuple[GateCheck, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class NotApplicable:
     """A set that says nothing about a model: it was not asked, has no gap and is in no comparison."""
@@ -383,6 +356,7 @@ class RunRecord:
     validity: Mapping[str, Any] = field(default_factory=dict)  # how labels were checked; JSON-able
     members: tuple[ModelCard, ...] = ()  # of groups; their answers stand among the others
     human: HumanCheck | None = None  # what people said, from the sheets that were last read
+    analysis: Analysis | None = None  # None in runs of version 0.1
 
 
 CLEAN = "clean"

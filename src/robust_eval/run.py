@@ -45,7 +45,15 @@ from robust_eval.records import (
 )
 from robust_eval.report import render_html, render_junit, render_markdown, render_model_index
 from robust_eval.rng import hexdigest
-from robust_eval.score import comparisons, gaps, human_check, mean_scores, score_all, score_repeats
+from robust_eval.score import (
+    analysis,
+    comparisons,
+    gaps,
+    human_check,
+    mean_scores,
+    score_all,
+    score_repeats,
+)
 from robust_eval.score.comparisons import alike
 from robust_eval.settings import Output, Settings
 from robust_eval.validity import Examiner
@@ -164,6 +172,7 @@ def evaluate(
             validity=examiner.about(),
             members=members,
         )
+        record = dataclasses.replace(record, analysis=analysis(record, level=settings.level))
         if policy is not None:
             record = gated(record, policy)
         store.save(folder.path, record)

@@ -16,6 +16,7 @@ from robust_eval.records import (
     CLEAN,
     SCHEMA_VERSION,
     TASKS,
+    Analysis,
     Comparison,
     Dataset,
     Dose,
@@ -209,6 +210,7 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
         "versions": dict(record.versions),
         "host": dict(record.host),
         "not_applicable": [dataclasses.asdict(entry) for entry in record.not_applicable],
+        "analysis": None if record.analysis is None else dataclasses.asdict(record.analysis),
         "gate": None if record.gate is None else dataclasses.asdict(record.gate),
         "validity": dict(record.validity),
         "human": None if record.human is None else dataclasses.asdict(record.human),
@@ -380,6 +382,7 @@ def _record(
         ),
         repeats={where: tuple(rows) for where, rows in predictions.items() if where[2]},
         repeat_scores={where: tuple(values) for where, values in scores.items() if where[3]},
+        analysis=decode(Analysis | None, data.get("analysis"), "analysis"),  # type: ignore[arg-type]
         gate=decode(GateResult | None, data.get("gate"), "gate"),  # type: ignore[arg-type]
         validity=decode(dict[str, Any], data.get("validity", {}), "validity"),
         human=decode(HumanCheck | None, data.get("human"), "human"),  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import zlib
 from collections.abc import Callable
@@ -49,12 +50,39 @@ def finished(invented_run: Callable[..., Any], folder: Path) -> Path:
         settings={"level": 0.95},
         versions={"robust-eval": __import__("robust_eval").__version__},
     )
+    record = with_repeats_and_probabilities(record)
+    record = replace(record, analysis=score.analysis(record))
     limits = Limits(max_drop=0.05, max_relative_drop=0.1, max_drop_vs_baseline=0.02)
     record = gated(record, Policy(everywhere=limits, required=("yelp",)))
     folder.mkdir()
     store.save(folder, record)
     render(folder, record)
     return folder
+
+
+def with_repeats_and_probabilities(record: RunRecord) -> RunRecord:
+    """The run as a stochastic model with probabilities leaves it."""
+    sure = tuple(math.log(x) for x in (0.3, 0.7))
+    answers = {
+        where: tuple(
+            replace(p, scores=sure if p.label == "b" else sure[::-1])
+            if p.label in ("a", "b")
+            else p
+            for p in given
+        )
+        for where, given in record.predictions.items()
+    }
+    repeats = {}
+    for repeat in (1, 2, 3):
+        given = list(answers["m", CLEAN])
+        given[repeat] = replace(given[repeat], label="ab"[repeat % 2 == 0])
+        repeats["m", CLEAN, repeat] = tuple(given)
+    scores = score.score_repeats(record.dataset, repeats)
+    sets = tuple(
+        replace(s, doses=tuple(replace(d, edit_rate=0.03 * (s.severity or 1)) for d in s.doses))
+        for s in record.sets
+    )
+    return replace(record, sets=sets, predictions=answers, repeats=repeats, repeat_scores=scores)
 
 
 @pytest.fixture
@@ -106,6 +134,24 @@ def test_a_changed_verdict_and_a_changed_gate_are_named(run_folder: Path) -> Non
     said = places(run_folder)
     assert "comparisons m/b/typos/accuracy, verdict: not comparable stored" in said
     assert "gate, outcome: pass stored" in said
+
+
+def test_changed_figures_beside_the_drops_are_named(run_folder: Path) -> None:
+    stored = store.load(run_folder).analysis
+    assert stored is not None
+    for part in ("calibrations", "curves", "worst_cases", "noise_floors", "relative_drops"):
+        assert getattr(stored, part), part
+
+    def nicer(data: dict[str, Any]) -> None:
+        data["analysis"]["calibrations"][0]["ece_10"] = 0.0
+        data["analysis"]["noise_floors"][0]["largest"] = 0.0
+        data["analysis"]["curves"][0]["breakdown"] = None
+
+    changed_json(run_folder / "run.json", nicer)
+    said = places(run_folder)
+    assert "analysis, calibrations m/clean, ece_10: 0 stored" in said
+    assert "analysis, noise_floors m, largest: 0 stored" in said
+    assert "analysis, curves m/typos, breakdown: None stored" in said
 
 
 def test_a_changed_answer_no_longer_gives_its_score(run_folder: Path) -> None:

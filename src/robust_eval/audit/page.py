@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from robust_eval.errors import DataError
 from robust_eval.records import (
     CLEAN,
     TASKS,
+    Analysis,
     Comparison,
     Dataset,
     Dose,
@@ -18,12 +20,16 @@ from robust_eval.records import (
     GateResult,
     ModelCard,
     Prediction,
+    Preservation,
     RunRecord,
     ShiftedSet,
     TaskKind,
 )
 from robust_eval.report import matrix
 
+# Whether an example is a suspect is all that figures need of its checks.
+SOUND = Preservation(0.0, None, 0.0, False, True, 1.0, 0.0)
+SUSPECT = Preservation(0.0, None, 0.0, False, True, 1.0, 1.0, ("suspect",))
 STATUSES = {code: status for status, code in matrix.CODES.items()}
 
 
@@ -54,18 +60,30 @@ def _record(found: Mapping[str, Any]) -> RunRecord:
     predictions = {}
     for row in found["answers"]:
         ids = [e.id for e in examples[row["set"]]]
-        predictions[row["model"], row["set"]] = tuple(
-            Prediction(i, status=STATUSES[code], input_truncated=cut == "1")
-            for i, code, cut in zip(ids, row["status"], row["cut"], strict=True)
-        )
+        predictions[row["model"], row["set"]] = _answers(row, ids, labels)
+    ids = [e.id for e in clean]
+    repeats = {
+        (row["model"], row["set"], row["repeat"]): _answers(row, ids, labels)
+        for row in found["repeats"]
+    }
     return RunRecord(
         schema_version=matrix.FORMAT,
-        settings={"level": found["level"]},
+        settings={"level": found["level"], "equal_budgets": found["equal_budgets"]},
         dataset=Dataset("", task, labels, clean, "", found["fingerprint"]),
         splits={},
         sets=tuple(_set(key, sets[key], examples[key]) for key in found["order"]),
         models=tuple(
-            ModelCard(m["name"], "", m["role"], m["kind"], "", True) for m in found["models"]
+            ModelCard(
+                m["name"],
+                m["spec"],
+                m["role"],
+                m["kind"],
+                "",
+                True,
+                details=m["budget"],
+                members=tuple(m["members"]),
+            )
+            for m in found["models"]
         ),
         predictions=predictions,
         scores={
@@ -78,6 +96,14 @@ def _record(found: Mapping[str, Any]) -> RunRecord:
         warnings=(),
         versions={},
         host={},
+        repeats=repeats,
+        repeat_scores={
+            (row["model"], row["set"], row["metric"], row["repeat"]): tuple(
+                matrix.outcomes(row["values"])
+            )
+            for row in found["repeat_scores"]
+        },
+        analysis=decode(Analysis | None, found["analysis"], "analysis"),  # type: ignore[arg-type]
         gate=decode(GateResult | None, found["gate"], "gate"),  # type: ignore[arg-type]
     )
 
@@ -97,6 +123,40 @@ def _examples(
     )
 
 
+def _answers(
+    row: Mapping[str, Any], ids: list[str], labels: tuple[str, ...]
+) -> tuple[Prediction, ...]:
+    """Answers as far as figures need them: status, confidence, and which repeats agree."""
+    n = len(ids)
+    rows = zip(
+        ids,
+        row["status"],
+        row["cut"],
+        row.get("sure", [None] * n),
+        row.get("says", [None] * n),
+        strict=True,
+    )
+    found = []
+    for i, code, cut, sure, says in rows:
+        label = labels[says or 0] if labels and (says is not None or sure is not None) else None
+        text = None if says is None or labels else str(says)
+        scores = None
+        if sure is not None and label is not None:
+            log = math.log(sure / matrix.SURE) if sure else -math.inf
+            scores = tuple(log if name == label else -math.inf for name in labels)
+        found.append(
+            Prediction(
+                i,
+                label=label,
+                text=text,
+                scores=scores,
+                status=STATUSES[code],
+                input_truncated=cut == "1",
+            )
+        )
+    return tuple(found)
+
+
 def _set(key: str, about: Mapping[str, Any], examples: tuple[Example, ...]) -> ShiftedSet:
     return ShiftedSet(
         about["family"],
@@ -106,6 +166,7 @@ def _set(key: str, about: Mapping[str, Any], examples: tuple[Example, ...]) -> S
         about["seed"],
         about["paired"],
         examples,
-        tuple(Dose(0.0, 0, bit == "1") for bit in about["changed"]),
+        tuple(Dose(about["dose"] or 0.0, 0, bit == "1") for bit in about["changed"]),
         prompt_edit=about["prompt_edit"],
+        preservation=tuple(SUSPECT if bit == "1" else SOUND for bit in about["suspect"]),
     )

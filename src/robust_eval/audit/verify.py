@@ -21,7 +21,7 @@ from robust_eval.report import (
     render_model_index,
     seal,
 )
-from robust_eval.score import comparisons, gaps, score_all, score_repeats
+from robust_eval.score import analysis, comparisons, gaps, mean_scores, score_all, score_repeats
 
 LARGEST_PAGE = 512 * 1024**2  # bytes of a report that is read
 MOST_FINDINGS = 200  # of one kind; a file that was damaged all over needs no longer list
@@ -69,6 +69,8 @@ def _folder(path: Path) -> Verification:
     findings = [*_cut(_answers(record)), *_figures(record)]
     checked = ["scores of every answer", *_what(record), "the data set's fingerprint"]
     notes: list[str] = []
+    if record.human is not None:
+        notes.append("what people said rests on their sheets, which are not part of the run")
     made_by = record.versions.get("robust-eval")
     pages: dict[str, Callable[[RunRecord], str]] = {
         store.HTML: render_html,
@@ -95,7 +97,7 @@ def _answers(record: RunRecord) -> Iterator[Finding]:
     about = record.dataset
     if fingerprint(about.task, about.labels, about.examples) != about.fingerprint:
         yield Finding("data set", "the texts or targets are not those of its fingerprint")
-    found = score_all(about, record.sets, record.predictions)
+    found = mean_scores(record.models, score_all(about, record.sets, record.predictions))
     for where, stored in record.scores.items():
         yield from _vector(where, stored, found.get(where))
     again = score_repeats(about, record.repeats)
@@ -122,7 +124,14 @@ def _figures(record: RunRecord) -> list[Finding]:
     findings: list[Finding] = []
     for name, stored, found in (
         ("gaps", record.gaps, gaps(*parts, level=level)),
-        ("comparisons", record.comparisons, comparisons(*parts, level=level)),
+        (
+            "comparisons",
+            record.comparisons,
+            comparisons(
+                *parts, level=level, equal_budgets=bool(record.settings.get("equal_budgets"))
+            ),
+        ),
+        ("analysis", record.analysis, record.analysis and analysis(record, level=level)),
         ("gate", record.gate, None if record.gate is None else judge_again(record)),
     ):
         if stored != found:
@@ -134,6 +143,7 @@ def _what(record: RunRecord) -> list[str]:
     return [
         f"{len(record.gaps)} gaps",
         f"{len(record.comparisons)} comparisons",
+        *(["analysis"] if record.analysis else []),
         *([f"{len(record.gate.checks)} checks of the gate"] if record.gate else []),
     ]
 

@@ -16,8 +16,11 @@ from typing import Any
 
 from robust_eval.errors import DataError
 from robust_eval.records import CLEAN, Prediction, RunRecord, Status
+from robust_eval.report.calibration import confidence
 
-FORMAT = 2
+FORMAT = 3
+BUDGET = ("budget", "budget_is_all")  # details that decide which models are compared
+SURE = 10_000  # confidences are embedded as whole numbers of one over this
 MOST_BYTES = 256 * 2**20  # unpacked: a small file must not become a large one without end
 ELEMENT = "score-matrix"
 CODES: Mapping[Status, str] = {
@@ -50,14 +53,24 @@ def pack(record: RunRecord) -> str:
             "severity": s.severity,
             "seed": s.seed,
             "prompt_edit": s.prompt_edit,
+            "dose": sum(d.edit_rate for d in s.doses) / len(s.doses) if s.doses else None,
             "changed": _bits([d.changed for d in s.doses]),
+            "suspect": _bits([bool(check.reasons) for check in s.preservation]),
         }
     payload = {
         "format": FORMAT,
         "task": record.dataset.task.kind.value,
+        "equal_budgets": bool(record.settings.get("equal_budgets")),
         "level": record.settings.get("level", 0.95),
         "models": [
-            {"name": card.name, "role": card.role, "kind": card.kind} for card in record.models
+            {
+                **{
+                    name: getattr(card, name)
+                    for name in ("name", "role", "kind", "spec", "members")
+                },
+                "budget": {k: card.details[k] for k in BUDGET if k in card.details},
+            }
+            for card in record.models
         ],
         "order": [s.key for s in record.sets],
         "metrics": [
@@ -69,8 +82,21 @@ def pack(record: RunRecord) -> str:
         "targets": _targets(record),
         "sets": sets,
         "answers": [
-            {"model": model, "set": key, **_answers(predictions)}
+            {"model": model, "set": key, **_answers(record, model, key, predictions)}
             for (model, key), predictions in sorted(record.predictions.items())
+        ],
+        "repeats": [
+            {
+                "model": model,
+                "set": key,
+                "repeat": repeat,
+                **_answers(record, model, key, predictions),
+            }
+            for (model, key, repeat), predictions in sorted(record.repeats.items())
+        ],
+        "repeat_scores": [
+            {"model": m, "set": key, "metric": metric, "repeat": repeat, "values": _scores(values)}
+            for (m, key, metric, repeat), values in sorted(record.repeat_scores.items())
         ],
         "scores": [
             {"model": model, "set": key, "metric": metric, "values": _scores(values)}
@@ -79,6 +105,7 @@ def pack(record: RunRecord) -> str:
         "gaps": [asdict(gap) for gap in record.gaps],
         "comparisons": [asdict(c) for c in record.comparisons],
         "gate": None if record.gate is None else asdict(record.gate),
+        "analysis": None if record.analysis is None else asdict(record.analysis),
     }
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), default=dict)
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
@@ -138,11 +165,36 @@ def _bits(flags: Sequence[bool]) -> str:
     return "".join("1" if flag else "0" for flag in flags)
 
 
-def _answers(predictions: Sequence[Prediction]) -> dict[str, str]:
-    return {
+def _answers(
+    record: RunRecord, model: str, key: str, predictions: Sequence[Prediction]
+) -> dict[str, Any]:
+    """Status, whether the input was cut and, where the model says it, how sure it was."""
+    packed: dict[str, Any] = {
         "status": "".join(CODES[p.status] for p in predictions),
         "cut": _bits([p.input_truncated for p in predictions]),
     }
+    sure = [confidence(p, record.dataset.labels) for p in predictions]
+    if any(value is not None for value in sure):
+        packed["sure"] = [None if value is None else round(value * SURE) for value in sure]
+    if key == CLEAN and any(m == model for m, _, _ in record.repeats):
+        packed["says"] = _says(record, model, predictions)
+    return packed
+
+
+def _says(record: RunRecord, model: str, predictions: Sequence[Prediction]) -> list[int | None]:
+    """Which answer each is, so that repeats can be compared: a label's index, or a number by item."""
+    at = {label: i for i, label in enumerate(record.dataset.labels)}
+    first = record.predictions[model, CLEAN]
+    every = [first, *(p for (m, _, _), p in sorted(record.repeats.items()) if m == model)]
+    said: list[int | None] = []
+    for i, p in enumerate(predictions):
+        if p.label is not None:
+            said.append(at.get(p.label))
+        elif p.text is None:
+            said.append(None)
+        else:
+            said.append([row[i].text for row in every].index(p.text))
+    return said
 
 
 def _scores(values: Sequence[float | None]) -> str | list[float | None]:

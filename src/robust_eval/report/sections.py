@@ -17,6 +17,7 @@ from robust_eval.report import (
     validity,
     views,
 )
+from robust_eval.report.further import further
 from robust_eval.report.gates import gate_view
 from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
 from robust_eval.report.variance import variance_markdown, variance_view
@@ -77,6 +78,7 @@ SECTIONS: tuple[Section, ...] = (
         variance_view,
         markdown=variance_markdown,
     ),
+    Section("further", "Further figures", further, short="Further"),
     Section("shifts", "Shift by shift", of_texts(views.shifts)),
     Section(
         "validity",

@@ -42,3 +42,34 @@ def relative_drop(clean: Sequence[float], shifted: Sequence[float], *, chance: f
             "report the absolute drop"
         )
     return 1 - math.fsum(shifted) / before
+
+
+def corruption_error(
+    model: Sequence[Sequence[float]],
+    reference: Sequence[Sequence[float]],
+    *,
+    clean_model: float = 0.0,
+    clean_reference: float = 0.0,
+) -> float:
+    """mCE, or relative mCE when the clean errors are given: under 1, the model loses less than the reference.
+
+    One row of errors a corruption, one number a severity. Per corruption the errors, less the clean error, are
+    summed over severities and divided by the reference's; the mean is over corruptions. Raises StatisticsError
+    when the reference loses nothing under some corruption: a ratio to nothing.
+
+    Source: Hendrycks & Dietterich (2019), arXiv:1903.12261, with a reference of one's own for AlexNet.
+    """
+    if not model or len(model) != len(reference):
+        raise StatisticsError("a corruption error needs as many corruptions of both models")
+    ratios = []
+    for ours, theirs in zip(model, reference, strict=True):
+        if len(ours) != len(theirs) or not ours:
+            raise StatisticsError("a corruption error needs the same severities of both models")
+        below = math.fsum(error - clean_reference for error in theirs)
+        if below <= 0:
+            raise StatisticsError(
+                "the reference makes no more errors under some corruption than it does clean; "
+                "report the difference of drops"
+            )
+        ratios.append(math.fsum(error - clean_model for error in ours) / below)
+    return math.fsum(ratios) / len(ratios)
