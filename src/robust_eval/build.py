@@ -122,15 +122,17 @@ def _natural_shifts(
     if not wanted:
         return {}
     known = {found.name: found for found in ood_sets(dataset.name, ood, reading)}
-    if EVERY in wanted and not known:
+    taken = {name: found for name, found in known.items() if found.core or found.given}
+    if EVERY in wanted and not taken:
+        by_name = f" without more (known: {', '.join(known)})" if known else ""
         raise DataError(
-            f"no natural shift is known for {dataset.name!r}; give one with --ood NAME=DATA, "
+            f"no natural shift is known for {dataset.name!r}{by_name}; give one with --ood NAME=DATA, "
             "or ask for noise only with --shift noisy"
         )
     chosen: dict[str, OodSet] = {}
     for name in wanted:
         if name == EVERY:
-            chosen.update(known)
+            chosen.update(taken)
         elif name in known:
             chosen[name] = known[name]
         else:

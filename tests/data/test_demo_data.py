@@ -52,7 +52,7 @@ def test_the_rows_are_those_that_a_plain_reading_of_the_whole_file_gives(rotten_
 
 def test_the_domain_shift_is_drawn_by_its_rule_and_says_so(rotten_tomatoes):
     splits = make_splits(rotten_tomatoes, None, limit=200, train_size=2_000, pool_size=64, seed=0)
-    (ood,) = ood_sets("rotten-tomatoes")
+    ood, *_ = ood_sets("rotten-tomatoes")
     exclude = [*splits.train, *splits.dev, *splits.demonstrations]
     shifted = load_ood(ood, splits.test, limit=200, seed=0, exclude=exclude)
     assert Counter(e.target for e in shifted.examples) == {"negative": 100, "positive": 100}

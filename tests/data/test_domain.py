@@ -1,9 +1,10 @@
 import pytest
 
 from robust_eval.data import OodSet, Reading, describe_domains, load_ood, ood_sets, training_spec
-from robust_eval.data.catalog import DATA_SETS, PAIRINGS
+from robust_eval.data.catalog import DATA_SETS
 from robust_eval.data.demo import SOURCES
 from robust_eval.data.hub import parse_hub_spec
+from robust_eval.data.pairings import BY_NAME, PAIRINGS
 from robust_eval.errors import DataError
 
 
@@ -20,13 +21,13 @@ def rows_of(n, labels=("negative", "positive")):
 
 def test_the_catalog_knows_the_demo_pairing_by_name_and_by_spec():
     for name in ("rotten-tomatoes", "demo:rotten-tomatoes", "rotten-tomatoes#test"):
-        assert [ood.name for ood in ood_sets(name)] == ["imdb"]
+        assert [ood.name for ood in ood_sets(name) if ood.core] == ["imdb"]
     assert ood_sets("films") == ()
 
 
 def test_overrides_replace_catalog_sets_and_add_others():
     sets = ood_sets("rotten-tomatoes", {"imdb": "mine.csv", "edits": "paired:edits.csv"})
-    assert [(ood.name, ood.spec, ood.paired) for ood in sets] == [
+    assert [(ood.name, ood.spec, ood.paired) for ood in sets if ood.given] == [
         ("imdb", "mine.csv", False),
         ("edits", "edits.csv", True),
     ]
@@ -41,7 +42,14 @@ def test_every_catalog_entry_is_pinned_and_can_be_resolved():
     for name, sets in PAIRINGS.items():
         assert name in DATA_SETS or name in SOURCES
         for ood in sets:
-            assert ood.spec in DATA_SETS or ood.spec.removeprefix("demo:") in SOURCES
+            if ood.spec:
+                base = ood.spec.partition("#")[0]
+                assert base in DATA_SETS or base.removeprefix("demo:") in SOURCES
+            else:
+                assert ood.where
+                assert not ood.core
+                assert "@" not in ood.where  # no revision that nobody verified
+            assert ood.title
             assert ood.licence
             assert ood.paper
 
@@ -52,7 +60,31 @@ def test_domains_are_described_for_the_command_line():
     assert ("rotten-tomatoes", "imdb", "at most 1,000 characters") in [
         (row["dataset"], row["ood"], row["rule"]) for row in rows
     ]
-    assert all("@" in row["spec"] or row["spec"].startswith("demo:") for row in rows)
+    for row in rows:
+        pinned = "@" in row["spec"] or row["spec"].startswith("demo:")
+        assert pinned or row["spec"].startswith(f"--ood {row['ood']}=DATA")
+
+
+def test_what_has_no_verified_revision_asks_for_a_copy(id_set):
+    with pytest.raises(DataError, match=r"--ood hans=FILE or --ood hans=hub:ID@REV \(github:"):
+        load_ood(BY_NAME["hans"], id_set, limit=1, seed=0)
+
+
+def test_a_copy_under_a_catalog_name_keeps_its_labels_and_pairing(write_json, make_dataset):
+    (tweets,) = (o for o in ood_sets("films", {"tweets": "t.jsonl"}))
+    assert tweets.label_map["neutral"] == "-"
+    assert ood_sets("films", {"imdb-cad": "c.jsonl"})[0].paired
+    own = ood_sets("films", {"tweets": "t.jsonl"}, Reading(label_map={"1": "positive"}))
+    assert own[0].label_map == {"1": "positive"}
+    spec = write_json(rows_of(9, ("negative", "neutral", "positive")))
+    ood = ood_sets("films", {"tweets": spec})[0]
+    films = make_dataset([(f"f{i}", ("negative", "positive")[i % 2]) for i in range(4)])
+    assert len(load_ood(ood, films, limit=None, seed=0).examples) == 6
+    # Of another task the catalog's label names mean nothing.
+    other = make_dataset([(f"f{i}", ("down", "up")[i % 2]) for i in range(4)])
+    spec = write_json(rows_of(4, ("down", "up")))
+    ood = ood_sets("films", {"tweets": spec})[0]
+    assert len(load_ood(ood, other, limit=None, seed=0).examples) == 4
 
 
 def test_training_splits_of_catalog_sets_are_known():

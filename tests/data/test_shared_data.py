@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from robust_eval.data import OodSet, load, load_ood, make_splits
+from robust_eval.data import OodSet, load, load_ood, make_splits, ood_sets
 from robust_eval.records import TaskKind
 
 FOLDER = os.environ.get("ROBUST_EVAL_TEST_DATA")
@@ -78,3 +78,47 @@ def test_a_real_contrast_set_pairs_with_its_originals(write_json):
     assert len(shifted.examples) == len(originals) == 488
     before = {e.id: e.target for e in clean.examples}
     assert all(before[e.id] != e.target for e in shifted.examples)  # these edits flip the label
+
+
+@pytest.mark.parametrize(
+    ("clean", "name", "copy"),
+    [
+        ("sst2/dev", "customer-reviews", "customer_reviews/test"),
+        ("sst2/dev", "tweets", "tweet_sentiment/test"),
+        ("sst2/dev", "wilds-amazon", "amazon_books/test"),
+        ("sst2/dev", "advglue-sst2", "advglue/sst2"),
+        ("snli/test", "mnli-hard", "mnli_matched_hard/test"),
+        ("snli/test", "negation-nli", "negation_snli/test"),
+        ("snli/test", "advglue-mnli", "advglue/mnli"),
+        ("rte/test", "hans", "hans_regen/test"),
+        ("rte/test", "advglue-rte", "advglue/rte"),
+        ("advglue/qqp", "qqp", "advglue/qqp"),
+        ("squad_xquad_en/test", "squadshifts-reddit", "squadshifts_reddit/test"),
+        ("squad_xquad_en/test", "squadshifts-new-wiki", "squadshifts_new_wiki/test"),
+    ],
+)
+def test_local_copies_stand_in_for_sets_of_the_catalog(clean, name, copy):
+    dataset = load(path_of(clean))
+    (ood,) = (o for o in ood_sets(dataset.name, {name: path_of(copy)}) if o.name == name)
+    shifted = load_ood(ood, dataset, limit=30, seed=0)
+    assert len(shifted.examples) == 30
+    assert set(shifted.labels) == set(dataset.labels)
+
+
+@pytest.mark.parametrize(
+    ("clean", "name", "copy", "pairs", "flips"),
+    [
+        ("squad_xquad_en/test", "noiseqa-keyboard", "noiseqa_synthetic/keyboard", 1190, False),
+        ("squad_xquad_en/test", "noiseqa-asr", "noiseqa_synthetic/asr", 1190, False),
+        ("imdb_cad/dev", "imdb-cad", "imdb_cad/dev", 244, True),
+        ("imdb_contrast/dev", "imdb-contrast", "imdb_contrast/dev", 100, True),
+    ],
+)
+def test_paired_copies_pair_by_the_originals_id(clean, name, copy, pairs, flips):
+    dataset = load(path_of(clean))
+    (ood,) = (o for o in ood_sets(dataset.name, {name: path_of(copy)}) if o.name == name)
+    shifted = load_ood(ood, dataset, limit=None, seed=0)
+    assert len(shifted.examples) == pairs
+    before = {e.id: e.target for e in dataset.examples}
+    changed = sum(before[e.id] != e.target for e in shifted.examples)
+    assert changed == (pairs if flips else 0)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from robust_eval import rng
-from robust_eval.data.catalog import PAIRINGS, OodSet
 from robust_eval.data.draws import balanced_order, describe_counts, label_counts
 from robust_eval.data.duplicates import Key, key_of, normalised
 from robust_eval.data.examples import Loaded, read_examples
 from robust_eval.data.fingerprint import fingerprint
 from robust_eval.data.loading import open_source
+from robust_eval.data.pairings import BY_NAME, PAIRINGS, OodSet
 from robust_eval.data.source import Reading, Source
 from robust_eval.errors import DataError, did_you_mean
 from robust_eval.records import Dataset, Example
@@ -26,9 +26,10 @@ def ood_sets(
 ) -> tuple[OodSet, ...]:
     """The natural shifts of an ID set: the catalog's, then those of `overrides`.
 
-    An override (`--ood NAME=SPEC`) replaces the catalog's set of that name, rule and label map included, or adds a
-    new one; it is read as the ID set is (`reading`). A spec that begins with `paired:` holds edited copies of ID
-    examples, named by `source_id`.
+    An override (`--ood NAME=SPEC`) replaces the catalog's set of that name, its rule for lengths included, or adds a new
+    one; it is read as the ID set is (`reading`). Under a name of the catalog it keeps what the catalog knows: licence, paper,
+    label names (unless `reading` has some) and whether it is paired. A spec that begins with `paired:` holds edited copies
+    of ID examples, named by `source_id`. Those without a spec are known and must be given.
     The name may be the spec (`demo:imdb`, `sst2#validation`). Empty when nothing is known or given.
     """
     name = dataset_name.removeprefix("demo:").partition("#")[0]
@@ -37,14 +38,18 @@ def ood_sets(
     for given, spec in (overrides or {}).items():
         if not given.strip() or not spec.removeprefix(PAIRED).strip():
             raise DataError(f"--ood {given}={spec}: a name and a data spec are needed")
+        known = sets.get(given) or BY_NAME.get(given)
         sets[given] = OodSet(
             name=given,
             spec=spec.removeprefix(PAIRED),
-            paired=spec.startswith(PAIRED),
+            title=known.title if known else "",
+            paired=spec.startswith(PAIRED) or (known is not None and known.paired),
             columns=reading.columns,
-            label_map=reading.label_map,
+            label_map=reading.label_map or (known.label_map if known else {}),
             encoding=reading.encoding,
             given=True,
+            licence=known.licence if known else "as its owner states",
+            paper=known.paper if known else "",
         )
     return tuple(sets.values())
 
@@ -65,6 +70,11 @@ def load_ood(
 
     Raises: DataError for a label that the ID set does not have, and when nothing is left.
     """
+    if not ood.spec:
+        raise DataError(
+            f"'{ood.name}' is known, but no revision of it could be verified; give your copy with "
+            f"--ood {ood.name}=FILE or --ood {ood.name}=hub:ID@REV ({ood.where})"
+        )
     source = open_source(ood.spec, encoding=ood.encoding)
     columns, label_map = (
         _as_given(ood, dataset, source) if ood.given else (ood.columns, ood.label_map)
@@ -110,7 +120,12 @@ def _as_given(
     """
     first = next(source.rows(), None)
     columns = {f: c for f, c in ood.columns.items() if first is None or c in first.values}
-    if not ood.label_map:
+    known = BY_NAME.get(ood.name)
+    of_catalog = known is not None and ood.label_map == known.label_map
+    foreign = not set(ood.label_map.values()) & set(
+        dataset.labels
+    )  # the name means another task there
+    if not ood.label_map or (of_catalog and foreign):
         return columns, {}
     return columns, {label: label for label in dataset.labels} | dict(ood.label_map)
 
@@ -194,7 +209,7 @@ def _matched(
     if not found:
         raise DataError(
             f"'{ood.name}' ({ood.spec}): no source_id is an id of '{dataset.name}'; name the column with"
-            " the original's id source_id, or give the set without 'paired:'"
+            " the original's id source_id, or give the set without 'paired:' and under another name"
         )
     extra = sum(len(copies) - 1 for copies in found.values())
     if extra:
