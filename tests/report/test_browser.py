@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.resources import files
@@ -26,21 +28,26 @@ FLAGS = [
 TOTAL = 7 * 24  # examples that the made-up report shows
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
-# Each sets window.__pwned, opens a dialog, sends a request or hides the page if any part of it takes.
-HOSTILE = " ".join(
-    (
-        "</script><script>window.__pwned=1</script>",
-        '"><img src=x onerror="window.__pwned=1;alert(1)">',
-        "'><svg><script>window.__pwned=1</script><a xlink:href=javascript:alert(1)>",
-        "</style><style>*{display:none!important;background:url(https://evil.example/x)}</style>",
-        "<!-- --!><script>window.__pwned=1</script> -->]]>",
-        "{{ constructor.constructor('window.__pwned=1')() }}{% include 'x' %}",
-        "</title></textarea></details><base href=//evil.example><link rel=stylesheet href=//evil.example/c>",
-        "<iframe srcdoc='<script>top.__pwned=1</script>'></iframe><form action=//evil.example>",
-        "<meta http-equiv=refresh content='0;url=https://evil.example'>",
-        "\u202egnp.exe\u2066\u2028\u2029\0\x1b[31m\ud800",
-    )
-)
+# What a page that was taken over in part would show otherwise.
+PROBE = """() => ({
+    ran: window.__pwned === undefined,
+    scripts: document.querySelectorAll("script").length,
+    foreign: document.querySelectorAll(
+        "img, iframe, form, base, link, object, embed, math, foreignObject, animate, set, use, image"
+    ).length,
+    handlers: Array.from(document.querySelectorAll("*")).filter((e) =>
+        Array.from(e.attributes).some((a) => a.name.startsWith("on") || a.name === "style" || /javascript:/i.test(a.value) && a.name === "href")
+    ).length,
+    heading: document.querySelector("h1").getBoundingClientRect().height > 0,
+    footer: document.querySelector("body > footer") !== null,
+    sections: document.querySelectorAll("main > section").length,
+    wide: document.documentElement.scrollWidth <= document.documentElement.clientWidth,
+    ltr: getComputedStyle(document.body).direction === "ltr",
+})"""
+EXPECTED = {
+    "ran": True, "scripts": 3, "foreign": 0, "handlers": 0, "heading": True, "footer": True,
+    "sections": None, "wide": True, "ltr": True,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +62,12 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+def injections():
+    """The corpus of hostile strings; each would set window.__pwned, send a request or change the page."""
+    path = Path(__file__).parent / "hostile.json"
+    return [text for group in json.loads(path.read_text("utf-8")).values() for text in group]
 
 
 @contextmanager
@@ -101,8 +114,20 @@ def report(folder, run_record):
 @pytest.fixture(scope="module")
 def hostile(folder, make_run, poison):
     path = folder / "hostile.html"
-    path.write_text(render_html(poison(make_run(n=12), HOSTILE)), encoding="utf-8")
+    path.write_text(render_html(poison(make_run(n=12), " ".join(injections()))), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="module")
+def hostile_one_by_one(folder, make_run, poison):
+    """One page an injection: together, one could close what another needs open."""
+    sets = [("noise", "mixed-noise", 1), ("noise", "mixed-noise", 5), ("domain", "imdb", None)]
+    record = make_run(n=3, sets=sets)
+    pages = []
+    for at, bad in enumerate(injections()):
+        pages.append(folder / f"hostile-{at}.html")
+        pages[-1].write_text(render_html(poison(record, bad)), encoding="utf-8")
+    return pages
 
 
 def overflow(page):
@@ -132,6 +157,19 @@ def test_hostile_texts_never_run(chromium, hostile):
         page.locator("#f-set").select_option(index=1)
         assert page.evaluate("window.__pwned") is None
         assert page.trouble == []
+
+
+def test_no_single_injection_runs_fetches_hides_or_leaves_its_place(chromium, hostile_one_by_one):
+    wrong = []
+    with opened(chromium, hostile_one_by_one[-1]) as page:
+        sections = page.evaluate(PROBE)["sections"]
+    assert sections > 10
+    for path in hostile_one_by_one:
+        with opened(chromium, path, width=390) as page:
+            found = page.evaluate(PROBE)
+            if page.trouble or found != EXPECTED | {"sections": sections}:
+                wrong.append((path.name, page.trouble, found))
+    assert wrong == []
 
 
 def test_an_injected_script_would_be_stopped_by_the_policy(chromium, folder, report):
@@ -240,6 +278,27 @@ def test_print_shows_no_controls_and_clips_no_table(chromium, report):
             page.locator(".scroll").first.evaluate("e => getComputedStyle(e).overflowX")
             == "visible"
         )
+
+
+def test_the_page_prints_to_a_pdf_with_every_section_and_every_shown_example(chromium, report):
+    with opened(chromium, report) as page:
+        pdf = page.pdf(format="A4", tagged=True)
+        assert pdf.startswith(b"%PDF-")
+        assert len(re.findall(rb"/Type\s*/Page\b", pdf)) > 10
+        assert b"/StructTreeRoot" in pdf
+        # What was closed was opened for the print and is closed again.
+        assert page.locator("details[open]").count() == 1
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        assert page.locator("article.example:visible").count() == TOTAL
+        assert page.locator("details:not([open])").count() == 0
+        assert page.trouble == []
+
+
+def test_without_javascript_charts_tables_and_figures_stay(chromium, report):
+    with opened(chromium, report, javascript=False) as page, opened(chromium, report) as scripted:
+        for what in ("svg.chart:visible", "table:visible", "main > section"):
+            assert page.locator(what).count() == scripted.locator(what).count() > 0
 
 
 @pytest.fixture(scope="module")
