@@ -55,7 +55,7 @@ def record_of(
     )
     predictions = (
         Prediction("e0", "positive", None, (-0.1, -2.3), (-0.1, -2.3), " positive"),
-        Prediction("e1", None, "42", None, None, "=42", Status.UNPARSED, True),
+        Prediction("e1", None, "42", None, None, "=42", Status.UNPARSED, True, False, 0.6),
     )
     metrics = TASKS[task].metrics
     keys = (CLEAN, shifted.key)
@@ -199,10 +199,17 @@ def test_a_run_of_a_version_without_repeats_still_loads(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     record = record_of()
+    record = dataclasses.replace(
+        record,
+        predictions={
+            where: tuple(dataclasses.replace(p, strict=None, agreement=None) for p in given)
+            for where, given in record.predictions.items()
+        },
+    )
     path = tmp_path / "run"
     store.open_run(path, record.settings)
     store.save(path, record)
-    table = pq.read_table(path / store.PREDICTIONS).drop_columns(["repeat"])
+    table = pq.read_table(path / store.PREDICTIONS).drop_columns(["repeat", "strict", "agreement"])
     pq.write_table(table, path / store.PREDICTIONS)
     data = json.loads((path / store.RUN).read_text())
     del data["not_applicable"]

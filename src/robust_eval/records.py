@@ -43,6 +43,8 @@ class TaskKind(StrEnum):
     EXTRACTIVE_QA = "extractive-qa"
     OPEN_QA = "open-qa"
     MATH = "math"
+    MULTIPLE_CHOICE = "multiple-choice"
+    BOOLEAN_QA = "boolean-qa"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,16 @@ class Task:
     fields: tuple[str, ...]  # every text field an example has, in prompt order
     perturbable: tuple[str, ...]  # those that noise may touch
     metrics: tuple[Metric, ...]  # the first is the one that verdicts rest on
+    optional: tuple[str, ...] = ()  # fields that a data set may lack; they are empty then
 
     @property
     def has_labels(self) -> bool:
-        return self.kind in (TaskKind.CLASSIFICATION, TaskKind.PAIR)
+        return self.kind in LABELLED
 
 
+LABELLED = frozenset(
+    (TaskKind.CLASSIFICATION, TaskKind.PAIR, TaskKind.MULTIPLE_CHOICE, TaskKind.BOOLEAN_QA)
+)
 ACCURACY = Metric("accuracy")
 EXACT_MATCH = Metric("exact-match")
 F1 = Metric("f1")
@@ -77,6 +83,10 @@ TASKS: Mapping[TaskKind, Task] = {
         Task(TaskKind.EXTRACTIVE_QA, ("context", "question"), ("question",), (EXACT_MATCH, F1)),
         Task(TaskKind.OPEN_QA, ("question",), ("question",), (EXACT_MATCH, F1)),
         Task(TaskKind.MATH, ("question",), ("question",), (EXACT_MATCH,)),
+        Task(TaskKind.MULTIPLE_CHOICE, ("question", "options"), ("question",), (ACCURACY,)),
+        Task(
+            TaskKind.BOOLEAN_QA, ("context", "question"), ("question",), (ACCURACY,), ("context",)
+        ),
     )
 }
 
@@ -151,6 +161,10 @@ class Prediction:
     raw: str | None = None
     status: Status = Status.OK
     input_truncated: bool = False
+    # Written answers only: whether the strict parser could read it (else the lenient one did), and
+    # the share of the samples' votes that the answer got.
+    strict: bool | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,11 @@ def _context(
             template=settings.template,
             label_words=settings.label_words,
             max_new_tokens=settings.max_new_tokens,
+            prompting=settings.prompting,
+            select=settings.select,
+            samples=settings.samples,
+            vote=settings.vote,
+            temperature=settings.temperature,
         ),
         training=TrainingSettings(
             epochs=settings.epochs,

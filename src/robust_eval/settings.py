@@ -17,6 +17,9 @@ from robust_eval.records import TaskKind
 from robust_eval.rng import hexdigest
 
 SCORING = ("labels", "generate")
+PROMPTING = ("direct", "cot")
+SELECTIONS = ("balanced", "random", "similar", "complex")
+VOTES = ("majority", "complexity")
 TRUNCATIONS = ("head", "tail", "head-tail")
 SWITCHES = ("auto", "on", "off")
 VALIDITY = ("auto", "encoder", "words", "off")
@@ -76,6 +79,12 @@ class Settings:
     equal_budgets: bool = False  # compare k demonstrations with k training examples only
     # stochastic models
     repeats: int = 1  # answers of a stochastic model to each clean example
+    # written answers and demonstrations
+    prompting: str = "direct"
+    select: str = "balanced"
+    samples: int = 1
+    vote: str = "majority"
+    temperature: float = 0.0
     # hosted models
     base_url: str | None = None  # of the server behind `openai:`
     endpoint: str = "chat"
@@ -133,6 +142,7 @@ class Settings:
             *(("--train-size", size, 1) for size in self.train_sizes),
             *(("--shots", count, 0) for count in self.shot_counts),
             ("--repeats", self.repeats, 1),
+            ("--samples", self.samples, 1),
         ):
             if value is not None and value < least:
                 raise UsageError(f"{name} must be at least {least}, not {value}")
@@ -156,7 +166,11 @@ class Settings:
             raise UsageError(f"--learning-rate must be between 0 and 1, not {rate}")
         if not 0 < self.layer_decay <= 1:
             raise UsageError(f"--layer-decay must be over 0 and at most 1, not {self.layer_decay}")
+        self._check_drawing()
         for option, chosen, known in (
+            ("--prompting", self.prompting, PROMPTING),
+            ("--select", self.select, SELECTIONS),
+            ("--vote", self.vote, VOTES),
             ("--truncation", self.truncation, TRUNCATIONS),
             ("--class-weights", self.class_weights, SWITCHES),
             ("--mixed-precision", self.mixed_precision, SWITCHES),
@@ -164,6 +178,17 @@ class Settings:
         ):
             if chosen not in known:
                 raise UsageError(f"unknown {option} {chosen!r}{did_you_mean(chosen, known)}")
+
+    def _check_drawing(self) -> None:
+        if not (math.isfinite(self.temperature) and 0 <= self.temperature <= 10):
+            raise UsageError(f"--temperature must be from 0 to 10, not {self.temperature}")
+        if self.samples > 100:
+            raise UsageError(f"--samples must be at most 100, not {self.samples}")
+        if self.samples > 1 and not self.temperature:
+            raise UsageError(
+                f"--samples {self.samples} needs a temperature above 0, for instance "
+                "--temperature 0.7: greedy answers are all alike"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, in field order; `from_dict` reads it back."""

@@ -41,6 +41,7 @@ RUN, EXAMPLES, PREDICTIONS = "run.json", "examples.parquet", "predictions.parque
 HTML, MARKDOWN, JUNIT, MODEL_INDEX = "report.html", "report.md", "junit.xml", "model-index.yml"
 OURS = (RUN, EXAMPLES, PREDICTIONS, HTML, MARKDOWN, JUNIT, MODEL_INDEX)
 LARGEST_RUN_JSON = 256 * 1024**2  # bytes
+PLAIN = ("example_id", "label", "text", "raw", "input_truncated")  # stored as they are
 HOST_KEYS = ("host",)  # what differs between two equal runs: times, machine, calls made
 
 
@@ -274,6 +275,8 @@ def _prediction_table(record: RunRecord) -> pa.Table:
             ("scores", pa.list_(pa.float64())),
             *((f"score_{metric}", pa.float64()) for metric in metrics),
             ("repeat", pa.int64()),
+            ("strict", pa.bool_()),
+            ("agreement", pa.float64()),
         ]
     )
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
@@ -285,7 +288,7 @@ def _prediction_table(record: RunRecord) -> pa.Table:
         for p in predictions:
             columns["model"].append(model)
             columns["set_key"].append(key)
-            for name in ("example_id", "label", "text", "raw", "input_truncated"):
+            for name in (*PLAIN, "strict", "agreement"):
                 columns[name].append(getattr(p, name))
             columns["status"].append(p.status.value)
             columns["label_logprobs"].append(p.label_logprobs)
@@ -339,6 +342,8 @@ def _record(
                 row["raw"],
                 Status(row["status"]),
                 row["input_truncated"],
+                row.get("strict"),
+                row.get("agreement"),
             )
         )
         for metric in task.metrics:

@@ -8,13 +8,13 @@ import click
 
 from robust_eval.errors import EXIT_PASS, EXIT_USAGE, UsageError, did_you_mean
 
-KINDS = ("perturbations", "recipes", "domains", "models")
+KINDS = ("perturbations", "recipes", "domains", "models", "templates")
 
 
 @click.command("list")
 @click.argument("what", required=False, default=None, metavar="[WHAT]")
 def list_(what: str | None) -> int:
-    """Show what there is: perturbations, recipes, domains or models. Without WHAT, all of them."""
+    """Show what there is: perturbations, recipes, domains, models or templates. Without WHAT, all of them."""
     from robust_eval.cli import terminal
 
     if what is not None and what not in KINDS:
@@ -49,6 +49,11 @@ def _listing(kind: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
         rows = [tuple(row.values()) for row in describe_domains()]
         header = ("data set", "shift", "source", "rule", "paired", "licence", "paper")
         return "Natural shifts (--shift domain, or ood:NAME)", header, rows
+    if kind == "templates":
+        from robust_eval.models.templates import describe_templates
+
+        header = ("name", "version", "tasks", "prompting", "paraphrases", "what it is")
+        return "Prompt templates (--template NAME or a TOML file)", header, describe_templates()
     from robust_eval.models.specs import PROVIDERS
 
     models = [tuple(line.split(", ", 1)) for line in PROVIDERS.values()]

@@ -14,20 +14,32 @@ KNOWN_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "hypothesis": ("hypothesis", "sentence2"),
     "context": ("context",),
     "question": ("question",),
+    "options": ("options", "choices"),
     "label": ("label",),
+    "rationale": ("rationale",),
     "answers": ("answers", "answer"),
     "id": ("id", "idx"),
     "source_id": ("source_id", "original_id"),
 }
-OPTIONAL = ("id", "source_id")
-# The order is the order of trying: whatever has a context is not also open-ended. Math looks like
-# open questions, so it is only ever asked for.
+OPTIONAL = ("id", "source_id", "rationale")
+# Their label may stand in the column of the answer: "A", or "yes".
+ANSWERED_BY_LABEL = (TaskKind.MULTIPLE_CHOICE, TaskKind.BOOLEAN_QA)
+# The order is the order of trying: whatever has a context is not also open-ended. Math, choices and
+# yes or no look like open questions, so they are only ever asked for.
 INFERRED = (TaskKind.EXTRACTIVE_QA, TaskKind.OPEN_QA, TaskKind.PAIR, TaskKind.CLASSIFICATION)
 
 
 def required_fields(task: Task) -> tuple[str, ...]:
     """Every field a row must have for a task, the target last."""
-    return (*task.fields, "label" if task.has_labels else "answers")
+    fields = (field for field in task.fields if field not in task.optional)
+    return (*fields, "label" if task.has_labels else "answers")
+
+
+def label_column(task: Task, resolved: Mapping[str, str]) -> str:
+    """Where a row's label is: in the column of the answer too, for choices and yes or no."""
+    if "label" not in resolved and task.kind in ANSWERED_BY_LABEL:
+        return resolved["answers"]
+    return resolved["label"]
 
 
 def resolve_columns(where: str, found: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -107,6 +119,8 @@ def _check_fields(
     where: str, task: Task, resolved: Mapping[str, str], found: Sequence[str]
 ) -> None:
     missing = [field for field in required_fields(task) if field not in resolved]
+    if missing == ["label"] and task.kind in ANSWERED_BY_LABEL and "answers" in resolved:
+        missing = []
     if missing:
         field = missing[0]
         raise DataError(

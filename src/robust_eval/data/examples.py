@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from robust_eval.data.columns import resolve_columns, resolve_task
+from robust_eval.data.columns import label_column, resolve_columns, resolve_task
 from robust_eval.data.fingerprint import content_id
+from robust_eval.data.options import letter_of, options_of
 from robust_eval.data.source import MAX_ROWS, Row, Source
 from robust_eval.data.values import (
     MAX_NAME,
@@ -86,6 +87,7 @@ class _Reader:
         self.source = source
         self.task = task
         self.columns = columns
+        self.label_column = label_column(task, columns) if task.has_labels else ""
         self.label_map = label_map
         self.only_leaves_out = not any(label_map.values())  # then other labels stay as they are
         self.keep = keep
@@ -100,35 +102,47 @@ class _Reader:
 
     def read(self, row: Row) -> None:
         where = f"{self.source.spec}, {row.place}"
-        inputs = {
-            name: text_of(where, name, self._value(where, row, name), self.cleaning)
-            for name in self.task.fields
-        }
+        names: tuple[str, ...] = ()
+        inputs = {}
+        for name in self.task.fields:
+            if name == "options":
+                names, inputs[name] = options_of(
+                    where, self._value(where, row, name), self.cleaning
+                )
+            elif name in self.columns or name not in self.task.optional:
+                value = self._value(where, row, name)
+                inputs[name] = text_of(where, name, value, self.cleaning)
+            else:
+                inputs[name] = ""
         meta: dict[str, str] = {}
         target: Target
         if self.task.has_labels:
             label = self._label(where, row)
             if label is None:
                 return
-            target = label
+            target = letter_of(where, label, names) if names else label
         else:
             target = answers_of(where, self._value(where, row, "answers"), self.cleaning)
             if self.task.kind is TaskKind.MATH:
                 target, meta = _math_target(target)
+        if "rationale" in self.columns and (told := row.values.get(self.columns["rationale"])):
+            meta["rationale"] = text_of(where, "rationale", told, self.cleaning)
         self.rows += 1
         if self.keep is None or self.keep(inputs):
             self._add(where, row, inputs, target, meta)
 
     def _value(self, where: str, row: Row, name: str) -> object:
-        column = self.columns[name]
+        return self._at(where, row, self.columns[name])
+
+    def _at(self, where: str, row: Row, column: str) -> object:
         if column not in row.values:
             raise DataError(f"{where}: no '{column}'; every row needs the columns of the first")
         return row.values[column]
 
     def _label(self, where: str, row: Row) -> str | None:
         """The row's label by name, or None when the row is left out."""
-        names = self.source.label_names.get(self.columns["label"])
-        raw = label_of(where, self._value(where, row, "label"), names, self.cleaning)
+        names = self.source.label_names.get(self.label_column)
+        raw = label_of(where, self._at(where, row, self.label_column), names, self.cleaning)
         if raw is None and self.label_map.get("") != "":
             self.unlabelled.append(row.place)  # told at the end, with their number
             return None
@@ -200,6 +214,8 @@ class _Reader:
             raise DataError(f"{where}: no row is left after the label map")
         for name in self.task.fields if self.keep is None else ():
             blank = sum(not example.inputs[name].strip() for example in self.examples)
+            if blank and name in self.task.optional:
+                continue
             if blank == len(self.examples):
                 remedy = "give --task open-qa" if name == "context" else "is that the right column?"
                 raise DataError(f"{where}: '{name}' is empty or white space in every row; {remedy}")

@@ -10,6 +10,7 @@ from robust_eval.data import catalog, demo, hub
 from robust_eval.data.examples import read_examples
 from robust_eval.data.files import file_source
 from robust_eval.data.fingerprint import fingerprint
+from robust_eval.data.options import LETTERS
 from robust_eval.data.source import Source
 from robust_eval.errors import DataError, did_you_mean
 from robust_eval.records import Dataset, TaskKind
@@ -36,6 +37,12 @@ def load(
     labels = tuple(sorted({str(example.target) for example in loaded.examples}))
     if not loaded.task.has_labels:
         labels = ()
+    elif loaded.task.kind is TaskKind.MULTIPLE_CHOICE:  # also letters that are never the answer
+        labels = tuple(
+            letter
+            for letter in LETTERS
+            if any(f"{letter}) " in example.inputs["options"] for example in loaded.examples)
+        )
     elif len(labels) == 1:
         raise DataError(
             f"{source.spec}: every one of {len(loaded.examples):,} examples is labelled '{labels[0]}';"

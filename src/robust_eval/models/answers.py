@@ -16,6 +16,7 @@ _SCORE_SLACK = 1e-6  # above 0, in log-probability: rounding
 Key = bytes
 _ENCODE = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 _FIELDS = {"label", "text", "label_logprobs", "scores", "raw", "status", "input_truncated"}
+_WRITTEN = {"strict", "agreement"}  # of written answers only; earlier versions had none
 
 
 def canonical_input(example: Example) -> str:
@@ -53,6 +54,8 @@ def encode(prediction: Prediction) -> str:
             "raw": prediction.raw,
             "status": prediction.status.value,
             "input_truncated": prediction.input_truncated,
+            **({} if prediction.strict is None else {"strict": prediction.strict}),
+            **({} if prediction.agreement is None else {"agreement": prediction.agreement}),
         },
         ensure_ascii=True,
         separators=(",", ":"),
@@ -65,7 +68,7 @@ def decode(value: object, labels: Sequence[str] | None) -> Prediction | None:
         return None
     try:
         fields = json.loads(value)
-        if not isinstance(fields, dict) or set(fields) != _FIELDS:
+        if not isinstance(fields, dict) or set(fields) - _WRITTEN != _FIELDS:
             return None
         prediction = Prediction(
             example_id="",
@@ -76,6 +79,8 @@ def decode(value: object, labels: Sequence[str] | None) -> Prediction | None:
             raw=_text(fields["raw"]),
             status=Status(fields["status"]),
             input_truncated=_flag(fields["input_truncated"]),
+            strict=_flag(fields["strict"]) if "strict" in fields else None,
+            agreement=_share(fields["agreement"]) if "agreement" in fields else None,
         )
     except (ValueError, TypeError, RecursionError):
         return None
@@ -117,6 +122,12 @@ def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError("not true or false")
     return value
+
+
+def _share(value: Any) -> float:
+    if type(value) not in (float, int) or not 0 <= value <= 1:
+        raise TypeError("not a share")
+    return float(value)
 
 
 def _floats(value: Any) -> tuple[float, ...] | None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from robust_eval.models.causal import MAX_CHARS_PER_TOKEN
-from robust_eval.models.generate import (
-    Continuation,
-    continue_greedily,
-    is_refusal,
-    parse_label,
-    parse_number,
-    status_without_answer,
-)
+from robust_eval.models.decoding import Decoding, continue_rows
 from robust_eval.models.label_scores import Question, common_prefix, label_logprobs, question
+from robust_eval.models.reading import read_answer
+from robust_eval.models.reasoning import elect
 from robust_eval.models.tokens import Ids
-from robust_eval.records import Example, Prediction, Status, TaskKind
+from robust_eval.records import Example, Prediction
 
 if TYPE_CHECKING:
     from robust_eval.models.causal import CausalModel
@@ -42,7 +37,10 @@ class ScoringPlan:
             (len(q.row), len(q.given) if q.branches else 0)
             for q in self._questions
         ]
-        self.batches = plan_batches(model, keys, len(self._prefix))
+        done = len(self._prefix)
+        self.batches = plan_batches(
+            keys, lambda length: model.batch_rows(max(1, length - done), done)
+        )
 
     def answer(self, indices: Sequence[int]) -> list[Prediction]:
         """One prediction for each index, same order."""
@@ -57,37 +55,50 @@ class ScoringPlan:
 
 
 class GeneratingPlan:
-    """Every example as a row of tokens to continue; a batch holds rows of one length."""
+    """Every example as a row of tokens to continue; a batch holds rows of similar length."""
 
     def __init__(self, model: CausalModel, examples: Sequence[Example]) -> None:
         self._model = model
-        self._ids = [example.id for example in examples]
+        self._examples = examples
         room = model.limit - model.new_tokens
         fitted = [model.fitted(example, room) for example in examples]
         self._rows: list[Ids] = model.tokens.encode(
-            [model.prompt.render(inputs) for inputs, _ in fitted]
+            [model.rendered(inputs) for inputs, _ in fitted]
         )
         self._cut = [cut for _, cut in fitted]
         self._prefix = common_prefix(self._rows)
-        keys = [(len(row), len(row)) for row in self._rows]
-        self.batches = plan_batches(model, keys, len(self._prefix))
+        keys = [(len(row), 0) for row in self._rows]
+        self.batches = plan_batches(
+            keys, lambda length: model.writing_rows(length, len(self._prefix))
+        )
 
     def answer(self, indices: Sequence[int]) -> list[Prediction]:
         """One prediction for each index, same order."""
         model = self._model
-        written = continue_greedily(
+        template = model.prompt.template
+        written = continue_rows(
             model.network,
             model.tokens,
             self._prefix,
             [self._rows[i] for i in indices],
-            limit=model.new_tokens,
-            stops=model.end_tokens,
+            Decoding(model.new_tokens, model.end_tokens, model.ends, model.temperature),
+            [model.draws(self._examples[i]) for i in indices] if model.temperature else None,
         )
-        kind = model.context.task.kind
-        return [
-            read_answer(self._ids[i], each, kind, model.prompt.words, cut=self._cut[i])
-            for i, each in zip(indices, written, strict=True)
-        ]
+        kind, words = model.context.task.kind, model.prompt.words
+        answers = []
+        for i, chains in zip(indices, written, strict=True):
+            samples = [
+                read_answer(
+                    self._examples[i].id, chain, kind, words, cut=self._cut[i], template=template
+                )
+                for chain in chains
+            ]
+            answers.append(
+                samples[0]
+                if len(samples) == 1
+                else elect(samples, model.context.prompt.vote, template.answer_mark)
+            )
+        return answers
 
 
 def _tokenised(
@@ -125,8 +136,8 @@ def _asked(
     return asked, True
 
 
-def plan_batches(model: CausalModel, keys: Sequence[tuple[int, int]], prefix: int) -> Batches:
-    """Indices in batches: longest first, then by place in the list.
+def plan_batches(keys: Sequence[tuple[int, int]], rows_of: Callable[[int], int]) -> Batches:
+    """Indices in batches: longest first, then by place in the list; `rows_of` a length fill one.
 
     A key is (length, group): only items of one group share a batch. Depends on the keys and the
     settings alone, so that a resumed list is cut in the same way.
@@ -140,41 +151,8 @@ def plan_batches(model: CausalModel, keys: Sequence[tuple[int, int]], prefix: in
             batches.append(tuple(batch))
             batch = []
         if not batch:
-            rows = model.batch_rows(max(1, keys[i][0] - prefix), prefix)
+            rows = rows_of(keys[i][0])
         batch.append(i)
     if batch:
         batches.append(tuple(batch))
     return tuple(batches)
-
-
-def read_answer(
-    example_id: str,
-    written: Continuation,
-    kind: TaskKind,
-    words: Sequence[tuple[str, str]],
-    *,
-    cut: bool,
-) -> Prediction:
-    """What a written answer says, as a label, a number or a text; its status when it says none."""
-    label = text = None
-    if words:
-        label = parse_label(written.text, words)
-    elif kind is TaskKind.MATH:
-        text = parse_number(written.text)
-    elif written.text and written.finished:
-        text = written.text
-    known = label is not None or text is not None
-    if known and kind is TaskKind.MATH and not written.finished:
-        known, text = False, None  # the last number seen need not be the last one
-    if known and not words and kind is not TaskKind.MATH and is_refusal(written.text):
-        known, text = False, None
-    return Prediction(
-        example_id=example_id,
-        label=label,
-        text=text,
-        raw=written.text,
-        status=Status.OK
-        if known
-        else status_without_answer(written.text, finished=written.finished),
-        input_truncated=cut,
-    )

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
 from robust_eval.errors import ModelError, did_you_mean
 from robust_eval.models import demo
+from robust_eval.models.answers import canonical_input
 from robust_eval.models.causal_files import CausalFiles, gguf_files, hf_files
 from robust_eval.models.context import ModelContext
 from robust_eval.models.placement import Placement, major_minor, place
@@ -19,7 +21,7 @@ from robust_eval.models.prompt import Prompt, make_prompt
 from robust_eval.models.prompt_edits import edited
 from robust_eval.models.tokens import Tokens
 from robust_eval.records import Example, Job, ModelCard, Prediction
-from robust_eval.rng import hexdigest
+from robust_eval.rng import hexdigest, stream
 
 if TYPE_CHECKING:
     from robust_eval.models.prefix import Network
@@ -32,6 +34,7 @@ METHOD_VERSION = 1  # raise it when a change in this package changes scores
 
 # Tokens of one batch: newly read ones, and all that are kept in memory for it.
 NEW_TOKENS = {"cpu": 2_048, "cuda": 16_384, "mps": 4_096}
+WRITING_SHARE = 2  # a batch that is written may be so much larger: its cost is in the steps
 HELD_TOKENS = {"cpu": 16_384, "cuda": 131_072, "mps": 16_384}
 
 
@@ -105,10 +108,15 @@ class CausalModel:
         self._spec, self._role, self._licence = spec_text, role, licence
         self._labels = tuple(label for label, _ in prompt.words)
         settings = context.prompt
-        self.generates = settings.scoring == "generate" or not context.task.has_labels
+        self.generates = (
+            settings.scoring == "generate"
+            or settings.prompting == "cot"
+            or not context.task.has_labels
+        )
         self._limit = min(weights.context_length or MAX_PROMPT_TOKENS, MAX_PROMPT_TOKENS)
         self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
         self._loaded = _Loaded()
+        self._repeat = 0
 
     # --- the model seam ---
 
@@ -121,7 +129,7 @@ class CausalModel:
             role=role,
             kind="prompted",
             fingerprint=self._fingerprint,
-            deterministic=True,
+            deterministic=not self.temperature,
             parameters=self.weights.parameters,
             details=self._details(),
         )
@@ -180,6 +188,33 @@ class CausalModel:
         return self._new_tokens
 
     @property
+    def temperature(self) -> float:
+        """0 is greedy."""
+        return self.context.prompt.temperature if self.generates else 0.0
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Texts that end a written answer."""
+        return self.prompt.template.stops
+
+    def rendered(self, inputs: Mapping[str, str]) -> str:
+        """The whole prompt for one example."""
+        return self.prompt.render(inputs)
+
+    def draws(self, example: Example) -> list[Random]:
+        """One stream for each sample of an example's answer, of this repeat."""
+        key = ("sample", self._fingerprint, example.id, canonical_input(example), self._repeat)
+        return [
+            stream(self.context.seed, *key, number) for number in range(self.context.prompt.samples)
+        ]
+
+    def with_repeat(self, repeat: int) -> CausalModel:
+        """The same model with its further draws; one that is greedy answers alike."""
+        twin = copy.copy(self)
+        twin._repeat = repeat
+        return twin
+
+    @property
     def end_tokens(self) -> frozenset[int]:
         """Tokens that end a text, by the model's own configuration."""
         stops: set[int] = set()
@@ -231,6 +266,15 @@ class CausalModel:
             return self.context.batch_size
         kind = self.placement.kind
         return max(1, min(NEW_TOKENS[kind] // max(1, new), HELD_TOKENS[kind] // (new + held)))
+
+    def writing_rows(self, length: int, prefix: int) -> int:
+        """How many prompts of this length, prefix included, are answered in writing together."""
+        if self.context.batch_size is not None:
+            return self.context.batch_size
+        kind = self.placement.kind
+        read = NEW_TOKENS[kind] * WRITING_SHARE // max(1, length - prefix)
+        held = HELD_TOKENS[kind] * WRITING_SHARE // (length + self._new_tokens)
+        return max(1, min(read, held) // self.context.prompt.samples)
 
     @cached_property
     def content_free(self) -> tuple[float, ...]:
@@ -308,20 +352,32 @@ class CausalModel:
             self.placement.kind,
             self._limit,
             self.context.batch_size or 0,
+            *self._drawn(),
             major_minor("torch"),
             major_minor("transformers"),
             major_minor("tokenizers"),
         )
+
+    def _drawn(self) -> tuple[str | int, ...]:
+        """How answers are drawn, where they are."""
+        settings = self.context.prompt
+        if not self.temperature:
+            return ()
+        vote = settings.vote if settings.samples > 1 else ""
+        return ("drawn", repr(self.temperature), settings.samples, vote, self.context.seed)
 
     def _details(self) -> dict[str, Any]:
         settings = self.context.prompt
         loaded = self._loaded.network
         details: dict[str, Any] = {
             "prompt": self.prompt.preview(self.context.task.fields),
-            "template": self.prompt.template.name,
+            "template": f"{self.prompt.template.name}, version {self.prompt.template.version}",
+            "selection": settings.select if settings.shots else "none",
             "shots": settings.shots,
             "prompt_source": "in-distribution training pool" if settings.shots else "none",
-            "demonstrations": [shown.id for shown in self.prompt.demonstrations],
+            "demonstrations": [shown.id for shown in self.prompt.demonstrations]
+            if not self.prompt.nearest
+            else f"the nearest of {len(self.prompt.demonstrations)} in the pool, for each example",
             "label_words": dict(self.prompt.words),
             "scoring": "generation and parsing" if self.generates else "label log-likelihood",
             "length_normalised": settings.length_normalised and not self.generates,
@@ -335,7 +391,13 @@ class CausalModel:
         }
         if self.generates:
             details["max_new_tokens"] = self._new_tokens
-            details["decoding"] = "greedy"
+            details["prompting"] = settings.prompting
+            details["decoding"] = (
+                f"drawn at temperature {self.temperature:g}" if self.temperature else "greedy"
+            )
+            if settings.samples > 1:
+                details["samples"] = settings.samples
+                details["vote"] = settings.vote
         if self.weights.revision:
             details["revision"] = self.weights.revision
         if self._licence:

@@ -22,6 +22,13 @@ class PromptSettings:
     template: str | None = None  # name of a built-in template, or path of a TOML file
     label_words: tuple[tuple[str, str], ...] = ()  # label -> the words that the prompt uses for it
     max_new_tokens: int = 16  # for generation
+    prompting: str = "direct"  # "direct": the answer alone; "cot": reasoning first
+    select: str = "balanced"  # which demonstrations: "balanced", "random", "similar", "complex"
+    samples: int = 1  # chains drawn for each question, which then vote
+    vote: str = "majority"  # or "complexity": chains count as often as they have steps
+    temperature: float = 0.0  # 0 is greedy
+    source: str = "id"  # domain of the demonstrations: "id", or "target" where a set brings its own
+    chat: str = "auto"  # the model's own chat template: "auto", "on", "off"
 
 
 @dataclass(frozen=True, slots=True)

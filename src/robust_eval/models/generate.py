@@ -1,18 +1,12 @@
-"""Greedy continuation of prompts, and what an answer is read from it."""
+"""A written answer, and the parsers that find a label or a number in it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from robust_eval.models.prefix import Network, Prefix
-from robust_eval.models.tokens import Ids, Tokens
 from robust_eval.records import Status
-
-if TYPE_CHECKING:
-    import torch
 
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+")
 _REFUSAL = re.compile(
@@ -24,69 +18,8 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    text: str  # up to the first line break that follows some text
-    finished: bool  # a line break or end-of-text came before the limit
-
-
-def continue_greedily(
-    network: Network,
-    tokens: Tokens,
-    prefix: Ids,
-    rows: Sequence[Ids],
-    *,
-    limit: int,
-    stops: frozenset[int],
-) -> list[Continuation]:
-    """The likeliest next token, again and again, for rows of one length; same order.
-
-    Of one length, because padding between a row and its continuation would shift what sliding
-    windows see. Ends at the first line break after text, at a token in `stops`, or at `limit`.
-    """
-    past = network.prefix(prefix)
-    done = past.length if past else 0
-    length = len(rows[0])
-    if any(len(row) != length for row in rows):
-        raise ValueError("rows that are continued together must be of one length")
-    written: list[list[int]] = [[] for _ in rows]
-    ended = [False] * len(rows)
-    step = [row[done:] for row in rows]
-    for _ in range(limit):
-        at = [(i, len(row) - 1) for i, row in enumerate(step)]
-        logits, cache = network.forward(step, past, at)
-        chosen = _first_best(logits)
-        for i, token in enumerate(chosen):
-            if ended[i]:
-                continue
-            if token in stops:
-                ended[i] = True
-            else:
-                written[i].append(token)
-                ended[i] = _line_over(tokens.decode(written[i]))
-        if all(ended):
-            break
-        if network.reuses_prefix:
-            past = Prefix((past.length if past else 0) + len(step[0]), cache)
-            step = [(token,) for token in chosen]
-        else:
-            step = [(*row, token) for row, token in zip(step, chosen, strict=True)]
-    return [
-        Continuation(_first_line(tokens.decode(ids)), over)
-        for ids, over in zip(written, ended, strict=True)
-    ]
-
-
-def _first_best(logits: torch.Tensor) -> list[int]:
-    # argmax leaves open which of equal values it names; the first is taken, everywhere.
-    best = logits.max(dim=-1, keepdim=True).values
-    return [int(token) for token in (logits == best).float().argmax(dim=-1)]
-
-
-def _line_over(text: str) -> bool:
-    return "\n" in text.lstrip()
-
-
-def _first_line(text: str) -> str:
-    return text.strip().split("\n", 1)[0].strip()
+    text: str  # up to the first text that ends an answer
+    finished: bool  # such a text or end-of-text came before the limit
 
 
 # --- reading answers -------------------------------------------------------------------------------

@@ -76,10 +76,12 @@ class Network:
         at: Sequence[tuple[int, int]],
         *,
         keep: bool = True,
+        missing: Sequence[int] = (),
     ) -> tuple[torch.Tensor, Any]:
         """Logits in float32 at the (row, column) pairs asked for, and the cache after the rows.
 
         Rows may differ in length; they continue `past`, whose batch is one or as many as the rows.
+        `missing` says how many of the past's first places are padding, row by row.
         """
         import torch
 
@@ -90,6 +92,8 @@ class Network:
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
             mask[i, done + len(row) :] = 0
+            if missing:
+                mask[i, : missing[i]] = 0
         inputs: dict[str, Any] = {
             "input_ids": ids.to(self.placement.device),
             "attention_mask": mask.to(self.placement.device),
@@ -97,6 +101,8 @@ class Network:
         }
         if self._takes_positions:
             positions = torch.arange(done, done + width).expand(len(rows), -1)
+            if missing:
+                positions = positions - torch.tensor(missing).unsqueeze(-1)
             inputs["position_ids"] = positions.to(self.placement.device)
         if past is not None:
             inputs["past_key_values"] = spread(past.cache, len(rows))
@@ -206,6 +212,33 @@ def select(cache: Any, rows: Sequence[int]) -> Any:
         return tensor.index_select(0, torch.tensor(rows, device=tensor.device))
 
     return _mapped(cache, each)
+
+
+def joined(parts: Sequence[tuple[Any, int]]) -> Any:
+    """The caches of several (cache, length) as one batch, shorter ones padded on the left.
+
+    A sliding-window layer holds the last tokens only, and padding on the left stands where its window
+    has forgotten, or never had, a token.
+    """
+    import torch
+
+    longest = max(parts, key=lambda part: part[1])[0]
+    if len(parts) == 1:
+        return longest
+    fresh = copy.copy(longest)
+    fresh.layers = []
+    for at, layer in enumerate(longest.layers):
+        twin = copy.copy(layer)  # of the longest: it has seen most tokens
+        for name in ("keys", "values"):
+            tensors = [getattr(cache.layers[at], name) for cache, _ in parts]
+            width = max(tensor.shape[-2] for tensor in tensors)
+            padded = [
+                torch.nn.functional.pad(tensor, (0, 0, width - tensor.shape[-2], 0))
+                for tensor in tensors
+            ]
+            setattr(twin, name, torch.cat(padded))
+        fresh.layers.append(twin)
+    return fresh
 
 
 def _mapped(cache: Any, each: Any) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from robust_eval.errors import ModelError, did_you_mean
 from robust_eval.models.context import ModelContext
+from robust_eval.models.demonstrations import Demonstration, draw_demonstrations, nearest
 from robust_eval.models.templates import (
     ANSWER,
     Template,
@@ -15,20 +16,12 @@ from robust_eval.models.templates import (
     load_template,
     split_fields,
 )
-from robust_eval.records import Example
-from robust_eval.rng import hexdigest, shuffled, stream
+from robust_eval.rng import hexdigest
+
+OPTIONS = "options"
 
 # Every character that str.splitlines() breaks at, with the white space around it.
 _LINE_BREAKS = re.compile(r"[ \t]*[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]\s*")
-
-
-@dataclass(frozen=True, slots=True)
-class Demonstration:
-    """A solved example that the prompt shows: its texts and the answer as the prompt words it."""
-
-    id: str
-    inputs: tuple[tuple[str, str], ...]
-    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +32,11 @@ class Prompt:
     words: tuple[tuple[str, str], ...] = ()
     demonstrations: tuple[Demonstration, ...] = ()
     listed: tuple[str, ...] = ()  # order of the labels in the instruction, where it is another
+    nearest: int = 0  # over 0: demonstrations are a pool, of which each example is shown so many
+    option_order: tuple[
+        str, ...
+    ] = ()  # multiple choice: the label shown in each place, in label order
+    optional: tuple[str, ...] = ()  # fields whose line goes where they are empty
 
     def render(self, inputs: Mapping[str, str]) -> str:
         """The whole prompt for one example, up to where the answer starts.
@@ -48,11 +46,25 @@ class Prompt:
         """
         parts = [self._instruction()] if self.template.instruction else []
         parts += [
-            self._head(dict(shown.inputs)) + self._gap() + self._clean(shown.answer)
-            for shown in self.demonstrations
+            self._head(dict(shown.inputs)) + self._gap() + self.solution(shown)
+            for shown in self.shown(inputs)
         ]
         parts.append(self._head(inputs))
         return self.template.separator.join(parts)
+
+    def solution(self, shown: Demonstration) -> str:
+        """What a demonstration gives as the answer: its words, or the steps and what they lead to."""
+        answer = self._clean(shown.answer)
+        if not self.template.reasoning:
+            return answer
+        said = f"{self.template.answer_mark} {answer}."
+        return f"{shown.rationale}\n{said}" if shown.rationale else said
+
+    def shown(self, inputs: Mapping[str, str]) -> tuple[Demonstration, ...]:
+        """The demonstrations for one example: the same for all, or those nearest to it."""
+        if not self.nearest:
+            return self.demonstrations
+        return nearest(self.demonstrations, inputs, self.nearest)
 
     def answers(self) -> tuple[str, ...]:
         """What the model may continue with, one a label, in label order: " positive"."""
@@ -79,9 +91,17 @@ class Prompt:
             *(
                 part
                 for shown in self.demonstrations
-                for part in (*(text for pair in shown.inputs for text in pair), shown.answer)
+                for part in (
+                    *(text for pair in shown.inputs for text in pair),
+                    shown.answer,
+                    *([shown.rationale] if shown.rationale else ()),
+                )
             ),
             *self.listed,
+            *(["nearest", self.nearest] if self.nearest else ()),
+            *(["options", *self.option_order] if self.option_order else ()),
+            *(["reasoning", template.answer_mark] if template.reasoning else ()),
+            *(["stop", *template.stop] if template.stop else ()),
         )
 
     def preview(self, fields: Sequence[str]) -> str:
@@ -95,12 +115,19 @@ class Prompt:
         return "".join(literal + (listed if field else "") for literal, field in segments)
 
     def _head(self, inputs: Mapping[str, str]) -> str:
-        pieces = []
+        pieces: list[str] = []
         for literal, field in self.template.segments:
-            pieces.append(literal)
+            if field in self.optional and not inputs[field]:
+                continue  # with what names it: a question without a passage has no "Passage:"
+            pieces.append(literal if pieces else literal.lstrip("\n"))
             if field is None or field == ANSWER:
                 continue
-            pieces.append(self._clean(inputs[field]))
+            text = self._clean(inputs[field])
+            if field == OPTIONS and self.option_order:
+                text = reordered_options(
+                    text, [label for label, _ in self.words], self.option_order
+                )
+            pieces.append(text)
         pieces[-1] = pieces[-1].rstrip()  # the last literal, which stands before {answer}
         return "".join(pieces)
 
@@ -125,13 +152,25 @@ def make_prompt(context: ModelContext) -> Prompt:
     """
     settings = context.prompt
     template = (
-        choose_template(context.task, context.labels)
+        choose_template(context.task, context.labels, reasoning=settings.prompting == "cot")
         if settings.template is None
         else load_template(settings.template)
     )
     template.check(context.task)
+    if template.reasoning != (settings.prompting == "cot"):
+        wants = "reasons step by step" if template.reasoning else "asks for the answer alone"
+        other = "cot" if template.reasoning else "direct"
+        raise ModelError(
+            f"template '{template.name}' {wants}; give --prompting {other}, or another"
+        )
     words = _label_words(context, template)
-    return Prompt(template, words, draw_demonstrations(context, dict(words)))
+    return Prompt(
+        template,
+        words,
+        draw_demonstrations(context, dict(words), reasoning=template.reasoning),
+        nearest=settings.shots if settings.select == "similar" else 0,
+        optional=context.task.optional,
+    )
 
 
 def _label_words(context: ModelContext, template: Template) -> tuple[tuple[str, str], ...]:
@@ -164,53 +203,20 @@ def _label_words(context: ModelContext, template: Template) -> tuple[tuple[str, 
     return tuple(pairs)
 
 
-def draw_demonstrations(
-    context: ModelContext, words: Mapping[str, str]
-) -> tuple[Demonstration, ...]:
-    """`shots` demonstrations, as many of each label as can be, in a shuffled order.
+def reordered_options(text: str, labels: Sequence[str], order: Sequence[str]) -> str:
+    """`A) x B) y` with the contents moved: what `order[i]` names is shown at the i-th label's letter.
 
-    Depends on the seed and the pool's content, not on the pool's order. A label that has run out
-    leaves its turn to the others.
-
-    Raises:
-        ModelError: fewer examples in the pool than shots.
+    A text that is not lettered in that way stays as it is.
     """
-    shots, pool = context.prompt.shots, context.demonstrations
-    if shots < 0:
-        raise ModelError(f"shots must be 0 or more, not {shots}")
-    if shots > len(pool):
-        raise ModelError(
-            f"{shots} shots asked, and the pool has {len(pool)} demonstrations; use --shots "
-            f"{len(pool)} or fewer, or more training data"
-        )
-    if not shots:
-        return ()
-    turns: dict[str, list[Example]] = {}
-    for example in sorted(pool, key=lambda example: example.id):
-        label = str(example.target) if context.task.has_labels else ""
-        turns.setdefault(label, []).append(example)
-    labels = shuffled(stream(context.seed, "demonstrations", "labels"), sorted(turns))
-    queues = [
-        shuffled(stream(context.seed, "demonstrations", "of", label), turns[label])
-        for label in labels
-    ]
-    drawn: list[Example] = []
-    round_ = 0
-    while len(drawn) < shots:
-        drawn += [queue[round_] for queue in queues if round_ < len(queue)][: shots - len(drawn)]
-        round_ += 1
-    order = shuffled(stream(context.seed, "demonstrations", "order"), drawn)
-    return tuple(_solved(example, context, words) for example in order)
-
-
-def _solved(example: Example, context: ModelContext, words: Mapping[str, str]) -> Demonstration:
-    target = example.target if isinstance(example.target, str) else example.target[0]
-    if context.task.has_labels and target not in words:
-        raise ModelError(
-            f"demonstration '{example.id}' has the label '{target}'{did_you_mean(target, words)}"
-        )
-    return Demonstration(
-        id=example.id,
-        inputs=tuple((field, example.inputs[field]) for field in context.task.fields),
-        answer=words[target] if context.task.has_labels else target,
+    found = list(re.finditer(r"(?:^|(?<= ))([A-J])\) ", text))
+    contents: dict[str, str] = {}
+    for i, mark in enumerate(found):
+        end = found[i + 1].start() if i + 1 < len(found) else len(text)
+        if mark[1] != (labels[i] if i < len(labels) else None):
+            return text
+        contents[mark[1]] = text[mark.end() : end].strip()
+    return " ".join(
+        f"{shown}) {contents[meant]}"
+        for shown, meant in zip(labels, order, strict=True)
+        if meant in contents
     )

@@ -29,6 +29,11 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "label_words": dict,
     "max_new_tokens": int,
     "paraphrase": list,
+    "version": int,
+    "automatic": bool,
+    "reasoning": bool,
+    "answer_mark": str,
+    "stop": list,
     "label_synonyms": dict,
 }
 MAX_PARAPHRASES = 50
@@ -58,10 +63,26 @@ class Template:
     max_new_tokens: int = 0  # 0: what the settings say; else at least this many
     paraphrases: tuple[tuple[str, str], ...] = ()  # (instruction, example) that ask for the same
     label_synonyms: tuple[tuple[str, tuple[str, ...]], ...] = ()  # other words for a label
+    version: int = 1  # raised when the wording changes
+    automatic: bool = True  # whether it may be chosen when none is named
+    reasoning: bool = False  # the answer is a chain of reasoning, then `answer_mark` and the answer
+    answer_mark: str = "The answer is"
+    stop: tuple[str, ...] = ()  # texts that end a written answer
 
     @property
     def segments(self) -> Segments:
         return split_fields(self.example, self.name)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end a written answer: those of the template, else what starts another example."""
+        if self.stop:
+            return self.stop
+        if not self.reasoning:
+            return ("\n",)
+        opening = self.segments[0][0].strip().split("\n", 1)[0]
+        blank = ("\n\n",) if "\n\n" in self.separator else (self.separator,)
+        return (*blank, f"\n{opening}") if opening else blank
 
     def paraphrased(self, number: int) -> Template:
         """The template in the words of one of its paraphrases, counted from 0."""
@@ -150,12 +171,14 @@ def load_template(name: str) -> Template:
     return _from_text(name, text, f"{name}.toml")
 
 
-def choose_template(task: Task, labels: tuple[str, ...]) -> Template:
+def choose_template(task: Task, labels: tuple[str, ...], *, reasoning: bool = False) -> Template:
     """The built-in template for a task: made for these very labels first, then the general one."""
     general: Template | None = None
     for name in built_in_names():
         template = load_template(name)
-        if task.kind.value not in template.tasks:
+        if task.kind.value not in template.tasks or not template.automatic:
+            continue
+        if template.reasoning != reasoning:
             continue
         if template.labels:
             if labels and set(labels) <= set(template.labels):
@@ -163,8 +186,25 @@ def choose_template(task: Task, labels: tuple[str, ...]) -> Template:
         elif general is None:
             general = template
     if general is None:
-        raise ModelError(f"no built-in template for {task.kind.value}; give one with --template")
+        what = "chain-of-thought template" if reasoning else "template"
+        raise ModelError(f"no built-in {what} for {task.kind.value}; give one with --template")
     return general
+
+
+def describe_templates() -> list[tuple[str, ...]]:
+    """Rows of name, version, tasks, prompting, paraphrases and summary."""
+    return [
+        (
+            name,
+            str(template.version),
+            ", ".join(template.tasks) or "any",
+            "cot" if template.reasoning else "direct",
+            str(len(template.paraphrases)),
+            template.summary,
+        )
+        for name in built_in_names()
+        for template in (load_template(name),)
+    ]
 
 
 def _read(path: Path) -> str:
@@ -226,7 +266,14 @@ def _from_text(name: str, text: str, where: str) -> Template:
         max_new_tokens=table.get("max_new_tokens", 0),
         paraphrases=_paraphrases(table, where),
         label_synonyms=_synonyms(table, where),
+        version=table.get("version", 1),
+        automatic=table.get("automatic", True),
+        reasoning=table.get("reasoning", False),
+        answer_mark=table.get("answer_mark", "The answer is"),
+        stop=_texts(table, "stop", where),
     )
+    if not template.answer_mark.strip() or any(not text for text in template.stop):
+        raise ModelError(f"template '{where}': answer_mark and the texts of stop must not be empty")
     for example in (template.example, *(example for _, example in template.paraphrases)):
         segments = split_fields(example, name)
         fields = [field for _, field in segments if field is not None]

@@ -96,8 +96,8 @@ def number_pattern() -> str:
 
 
 def protections(kind: TaskKind, example: Example) -> tuple[str, ...]:
-    """Patterns of what decides this task's answer: numbers in math, gold answers in extractive QA."""
-    if kind is TaskKind.MATH:
+    """Patterns of what decides this task's answer: numbers in math and in choices, gold answers in extractive QA."""
+    if kind in (TaskKind.MATH, TaskKind.MULTIPLE_CHOICE):
         return (number_pattern(),)
     if kind is TaskKind.EXTRACTIVE_QA:
         answers = (example.target,) if isinstance(example.target, str) else example.target

@@ -13,11 +13,11 @@ from robust_eval.models.api.conversation import conversation
 from robust_eval.models.api.faults import NotOffered, Rejected
 from robust_eval.models.api.scoring import opening, walk
 from robust_eval.models.api.wire import CHAT, COMPLETIONS, Alternatives, Reply, echoed, replies
-from robust_eval.models.batches import read_answer
 from robust_eval.models.causal import CONTENT_FREE, log_softmax
 from robust_eval.models.context import ModelContext
 from robust_eval.models.generate import Continuation
 from robust_eval.models.prompt import Prompt
+from robust_eval.models.reading import read_answer
 from robust_eval.records import Example, Prediction, Status
 
 T = TypeVar("T")
@@ -204,7 +204,10 @@ class Answering:
             return await self._ask(
                 CHAT, body | {"messages": conversation(self._prompt, inputs)}, _first
             )
-        body |= {"prompt": self._prompt.render(inputs), "stop": ["\n"]}
+        body |= {
+            "prompt": self._prompt.render(inputs),
+            "stop": list(self._prompt.template.stops[:4]),
+        }
         return await self._ask(COMPLETIONS, body, _first)
 
     def _read(self, example_id: str, reply: Reply, cut: bool) -> Prediction:
@@ -213,7 +216,14 @@ class Answering:
                 example_id, raw=reply.text, status=Status.REFUSED, input_truncated=cut
             )
         written = Continuation(reply.text.strip(), reply.finished)
-        return read_answer(example_id, written, self._task.kind, self._prompt.words, cut=cut)
+        return read_answer(
+            example_id,
+            written,
+            self._task.kind,
+            self._prompt.words,
+            cut=cut,
+            template=self._prompt.template,
+        )
 
     async def _ask(self, path: str, body: Mapping[str, Any], read: Read[T]) -> T:
         return await self._asking.ask(path, {**self._common, **body}, read)

@@ -18,15 +18,23 @@ def conversation(prompt: Prompt, inputs: Mapping[str, str]) -> Messages:
     turns: Messages = []
     if instruction := prompt.instruction() or _instruction(prompt):
         turns.append({"role": "system", "content": instruction})
-    for shown in prompt.demonstrations:
+    for shown in prompt.shown(inputs):
         turns.append({"role": "user", "content": prompt.question(dict(shown.inputs))})
-        turns.append({"role": "assistant", "content": shown.answer})
+        turns.append({"role": "assistant", "content": prompt.solution(shown)})
     turns.append({"role": "user", "content": prompt.question(inputs)})
     return turns
 
 
 def _instruction(prompt: Prompt) -> str:
     if not prompt.words:
-        return ""
+        mark = prompt.template.answer_mark
+        return (
+            f"Reason step by step. End with '{mark}' and the answer."
+            if prompt.template.reasoning
+            else ""
+        )
     listed = ", ".join(words for _, words in prompt.words)
+    if prompt.template.reasoning:
+        mark = prompt.template.answer_mark
+        return f"Reason step by step. End with '{mark}' and one of: {listed}."
     return f"Answer with one of: {listed}. Write nothing else."
