@@ -122,3 +122,20 @@ def test_paired_copies_pair_by_the_originals_id(clean, name, copy, pairs, flips)
     before = {e.id: e.target for e in dataset.examples}
     changed = sum(before[e.id] != e.target for e in shifted.examples)
     assert changed == (pairs if flips else 0)
+
+
+("name", "kind", "labels", "size"),
+    [
+        ("aqua/test", TaskKind.MULTIPLE_CHOICE, ("A", "B", "C", "D", "E"), 254),
+        ("boolq/test", TaskKind.BOOLEAN_QA, ("no", "yes"), 2_000),
+        ("strategyqa/test", TaskKind.BOOLEAN_QA, ("no", "yes"), 1_999),
+        ("gsm8k/dev", TaskKind.MATH, (), 600),
+        ("svamp/test", TaskKind.MATH, (), 700),
+        ("nq_open/test", TaskKind.OPEN_QA, (), 1_800),
+    ],
+)
+def test_reasoning_and_question_files_load_under_their_task(name, kind, labels, size) -> None:
+    found = load(path_of(name), task=kind)
+    assert (found.task.kind, found.labels, len(found.examples)) == (kind, labels, size)
+    reasoned = [e for e in found.examples if e.meta.get("rationale")]
+    assert len(reasoned) == (0 if name in ("boolq/test", "nq_open/test") else size)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from robust_eval.models.batches import read_answer
 from robust_eval.models.generate import Continuation, is_refusal, parse_label, parse_number
+from robust_eval.models.reading import read_answer
+from robust_eval.models.templates import load_template
 from robust_eval.records import Status, TaskKind
 
 WORDS = (("NEG", "negative"), ("NOT", "not positive"), ("POS", "positive"))
@@ -90,3 +91,61 @@ def test_every_written_answer_has_the_status_that_it_earns(
     assert prediction.status is status
     assert (prediction.label or prediction.text) is None or status is Status.OK
     assert prediction.raw == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words", "answer", "strict"),
+    [
+        ("negative", TaskKind.CLASSIFICATION, WORDS, "NEG", True),
+        (" Negative. ", TaskKind.CLASSIFICATION, WORDS, "NEG", True),
+        ("It is negative", TaskKind.CLASSIFICATION, WORDS, "NEG", False),
+        ("1,200", TaskKind.MATH, (), "1200", True),
+        ("$12.50.", TaskKind.MATH, (), "12.5", True),
+        ("it takes 3 days", TaskKind.MATH, (), "3", False),
+        ("3 + 4 = 7", TaskKind.MATH, (), "7", False),
+        ("Paris", TaskKind.OPEN_QA, (), "Paris", True),
+    ],
+)
+def test_an_answer_says_which_parser_read_it(
+    text: str, kind: TaskKind, words: tuple[tuple[str, str], ...], answer: str, strict: bool
+) -> None:
+    found = read_answer("e", Continuation(text, True), kind, words, cut=False)
+    assert (found.label if words else found.text) == answer
+    assert found.strict is strict
+
+
+@pytest.mark.parametrize(
+    ("chain", "finished", "kind", "words", "answer", "strict"),
+    [
+        ("3 + 4 = 7\nThe answer is 7.", True, TaskKind.MATH, (), "7", True),
+        ("The answer is 5 maybe.\nNo.\nThe answer is $1,007.", True, TaskKind.MATH, (), "1007", True),
+        ("The answer is 7 apples.", True, TaskKind.MATH, (), "7", False),
+        ("so there are 7 left", True, TaskKind.MATH, (), "7", False),
+        ("The answer is 1", False, TaskKind.MATH, (), None, None),
+        ("The answer is 18.", False, TaskKind.MATH, (), "18", True),
+        ("The answer is 18\nQuest", False, TaskKind.MATH, (), "18", True),
+        ("3 + 4 = 7, and then", False, TaskKind.MATH, (), None, None),
+        ("He ran.\nThe answer is yes.", True, TaskKind.BOOLEAN_QA, (("no", "no"), ("yes", "yes")), "yes", True),
+        ("no wait\nso yes", True, TaskKind.BOOLEAN_QA, (("no", "no"), ("yes", "yes")), "yes", False),
+        ("x = 2\nThe answer is (B).", True, TaskKind.MULTIPLE_CHOICE, (("A", "A"), ("B", "B")), "B", False),
+        ("It is on the Seine.\nThe answer is Paris.", True, TaskKind.OPEN_QA, (), "Paris", True),
+        ("", True, TaskKind.MATH, (), None, None),
+        ("The answer is", True, TaskKind.MATH, (), None, None),
+    ],
+)  # fmt: skip
+def test_the_answer_of_a_chain_is_what_its_mark_says(
+    chain: str,
+    finished: bool,
+    kind: TaskKind,
+    words: tuple[tuple[str, str], ...],
+    answer: str | None,
+    strict: bool | None,
+) -> None:
+    template = load_template("math-cot")
+    found = read_answer(
+        "e", Continuation(chain, finished), kind, words, cut=False, template=template
+    )
+    assert (found.label if words else found.text) == answer
+    assert found.strict is strict
+    if answer is None:
+        assert found.status is (Status.UNPARSED if finished else Status.TRUNCATED)

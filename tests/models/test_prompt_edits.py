@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from robust_eval.errors import RecipeError
-from robust_eval.models.prompt import Demonstration, Prompt
+from robust_eval.models.prompt import Demonstration, Prompt, reordered_options
 from robust_eval.models.prompt_edits import EDITS, edited, parse_edit, plan_edits
 from robust_eval.models.templates import built_in_names, load_template
 from robust_eval.records import TASKS, TaskKind
@@ -127,6 +127,32 @@ def test_options_are_listed_in_another_order_and_scored_in_the_same() -> None:
     assert sorted(line) == sorted(original)
 
 
+def test_multiple_choice_options_move_and_the_right_letter_with_them() -> None:
+    labels = ("A", "B", "C")
+    shown = Demonstration("d", (("question", "2 + 2?"), ("options", "A) 3 B) 4 C) 5")), "B")
+    prompt = Prompt(
+        load_template("multiple-choice"), tuple((label, label) for label in labels), (shown,)
+    )
+    orders = set()
+    for seed in range(8):
+        found = changed(prompt, f"option-order#{seed}")
+        page = found.render({"question": "1 + 1?", "options": "A) 1 B) 2 C) 3"})
+        assert "letter of the right option: A, B, C." in page
+        letters = dict(zip(labels, (a.strip() for a in found.answers()), strict=True))
+        assert f"{letters['B']}) 2" in page
+        assert f"{letters['A']}) 1" in page
+        assert f"{letters['B']}) 4" in page
+        assert f"Answer: {letters['B']}\n" in page
+        orders.add(found.option_order)
+    assert len(orders) > 1
+    assert labels not in orders
+
+
+def test_options_that_are_not_lettered_stay() -> None:
+    assert reordered_options("x, y or z", "ABC", "CAB") == "x, y or z"
+    assert reordered_options("A) x B) y", "ABC", "CAB") == "B) x C) y"
+
+
 def test_two_demonstrations_are_always_turned_round() -> None:
     prompt = replace(SENTIMENT, demonstrations=SHOWN[:2])
     for seed in range(5):
@@ -137,7 +163,7 @@ def test_two_demonstrations_are_always_turned_round() -> None:
 @pytest.mark.parametrize(
     ("prompt", "edit", "why"),
     [
-        (SENTIMENT, "option-order#0", "lists no options"),
+        (Prompt(load_template("sentiment-bare"), WORDS), "option-order#0", "lists no options"),
         (replace(SENTIMENT, demonstrations=()), "demonstration-order#0", "no demonstrations"),
         (Prompt(load_template("math")), "label-case#0", "no labels"),
         (TOPIC, "label-synonyms#0", "no [label_synonyms] for sci"),

@@ -81,7 +81,13 @@ class GeneratingPlan:
             model.tokens,
             self._prefix,
             [self._rows[i] for i in indices],
-            Decoding(model.new_tokens, model.end_tokens, model.ends, model.temperature),
+            Decoding(
+                model.new_tokens,
+                model.end_tokens,
+                template.stops,
+                model.temperature,
+                template.answer_mark if template.reasoning else "",
+            ),
             [model.draws(self._examples[i]) for i in indices] if model.temperature else None,
         )
         kind, words = model.context.task.kind, model.prompt.words

@@ -192,11 +192,6 @@ class CausalModel:
         """0 is greedy."""
         return self.context.prompt.temperature if self.generates else 0.0
 
-    @property
-    def ends(self) -> tuple[str, ...]:
-        """Texts that end a written answer."""
-        return self.prompt.template.stops
-
     def rendered(self, inputs: Mapping[str, str]) -> str:
         """The whole prompt for one example."""
         return self.prompt.render(inputs)

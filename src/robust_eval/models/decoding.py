@@ -28,10 +28,13 @@ class Decoding:
     stops: frozenset[int]  # tokens that end a text
     ends: tuple[str, ...] = ("\n",)  # texts that end an answer, once it has begun
     temperature: float = 0.0  # 0 is greedy
+    mark: str = ""  # once the line that holds it is written, the answer is over
 
     def over(self, text: str) -> bool:
         """Whether the answer has reached a text that ends it."""
         begun = text.lstrip()
+        if self.mark and "\n" in begun[at if (at := begun.find(self.mark)) >= 0 else len(begun) :]:
+            return True
         return any(end in begun for end in self.ends)
 
     def cut(self, text: str) -> str:

@@ -209,6 +209,8 @@ def reordered_options(text: str, labels: Sequence[str], order: Sequence[str]) ->
     A text that is not lettered in that way stays as it is.
     """
     found = list(re.finditer(r"(?:^|(?<= ))([A-J])\) ", text))
+    if not found:
+        return text
     contents: dict[str, str] = {}
     for i, mark in enumerate(found):
         end = found[i + 1].start() if i + 1 < len(found) else len(text)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from robust_eval.errors import RecipeError, did_you_mean
-from robust_eval.models.prompt import Prompt
+from robust_eval.models.prompt import OPTIONS, Prompt
 from robust_eval.models.templates import Segments, Template, split_fields
 from robust_eval.perturb import DEFAULT_SEVERITY
 from robust_eval.perturb.characters import KeyboardTypos
@@ -142,16 +142,33 @@ def _reworded(prompt: Prompt, words: Mapping[str, str]) -> Edited:
 
 
 def reorder_options(prompt: Prompt, severity: int, seed: int) -> Edited:
-    """List the labels in another order in the instruction.
+    """Give multiple-choice options other letters; list the labels in another order in the instruction.
+
+    All examples alike: what stood at A stands at another letter, and that is the right one then.
 
     Source: option order in multiple choice, Zheng et al. (2024), arXiv:2309.03882.
     """
+    if any(field == OPTIONS for _, field in prompt.template.segments):
+        return _move_options(prompt, seed)
     segments = split_fields(prompt.template.instruction, prompt.template.name)
     if not any(field == "labels" for _, field in segments):
         return "its instruction lists no options"
     listed = prompt.listed or tuple(label for label, _ in prompt.words)
     order = _other_order(listed, seed, "option-order")
     return "there is one option only" if order is None else replace(prompt, listed=order)
+
+
+def _move_options(prompt: Prompt, seed: int) -> Edited:
+    labels = tuple(label for label, _ in prompt.words)
+    order = _other_order(labels, seed, "option-order")
+    if order is None or prompt.option_order:
+        return "there is one option only" if order is None else "its options are moved already"
+    letters = dict(prompt.words)
+    moved = {meant: letters[labels[place]] for place, meant in enumerate(order)}
+    changed = _reworded(prompt, moved)
+    if isinstance(changed, str):
+        return changed
+    return replace(changed, option_order=order, listed=order)
 
 
 def reorder_demonstrations(prompt: Prompt, severity: int, seed: int) -> Edited:

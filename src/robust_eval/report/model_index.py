@@ -17,6 +17,8 @@ from robust_eval.report.text import one_line
 TASKS = {
     TaskKind.CLASSIFICATION: "text-classification",
     TaskKind.PAIR: "text-classification",
+    TaskKind.MULTIPLE_CHOICE: "multiple-choice",
+    TaskKind.BOOLEAN_QA: "text-classification",
     TaskKind.EXTRACTIVE_QA: "question-answering",
     TaskKind.OPEN_QA: "question-answering",
     TaskKind.MATH: "text-generation",
