@@ -17,7 +17,7 @@ PACKAGE = ROOT / "src" / "robust_eval"
 # Lower first; those of one line do not import one another.
 ORDER = (
     ("measures",),
-    ("figures",),
+    ("figures", "tasks"),
     ("records", "errors"),
     ("rng", "files", "decode"),
     ("stats",),

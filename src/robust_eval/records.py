@@ -30,65 +30,19 @@ from robust_eval.measures import HumanCheck as HumanCheck
 from robust_eval.measures import HumanGap as HumanGap
 from robust_eval.measures import Preservation as Preservation
 from robust_eval.measures import ShiftSize as ShiftSize
+from robust_eval.tasks import ACCURACY as ACCURACY
+from robust_eval.tasks import EXACT_MATCH as EXACT_MATCH
+from robust_eval.tasks import F1 as F1
+from robust_eval.tasks import LABELLED as LABELLED
+from robust_eval.tasks import TASKS as TASKS
+from robust_eval.tasks import Metric as Metric
+from robust_eval.tasks import Task as Task
+from robust_eval.tasks import TaskKind as TaskKind
 
 # --- what is asked -------------------------------------------------------------------------------
 
 Target = str | tuple[str, ...]
 """A label for classification and pairs; every acceptable answer for QA and math."""
-
-
-class TaskKind(StrEnum):
-    CLASSIFICATION = "classification"
-    PAIR = "pair"
-    EXTRACTIVE_QA = "extractive-qa"
-    OPEN_QA = "open-qa"
-    MATH = "math"
-    MULTIPLE_CHOICE = "multiple-choice"
-    BOOLEAN_QA = "boolean-qa"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A per-example figure in [0, 1]; direction is data, not an assumption."""
-
-    name: str
-    higher_is_better: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    kind: TaskKind
-    fields: tuple[str, ...]  # every text field an example has, in prompt order
-    perturbable: tuple[str, ...]  # those that noise may touch
-    metrics: tuple[Metric, ...]  # the first is the one that verdicts rest on
-    optional: tuple[str, ...] = ()  # fields that a data set may lack; they are empty then
-
-    @property
-    def has_labels(self) -> bool:
-        return self.kind in LABELLED
-
-
-LABELLED = frozenset(
-    (TaskKind.CLASSIFICATION, TaskKind.PAIR, TaskKind.MULTIPLE_CHOICE, TaskKind.BOOLEAN_QA)
-)
-ACCURACY = Metric("accuracy")
-EXACT_MATCH = Metric("exact-match")
-F1 = Metric("f1")
-
-TASKS: Mapping[TaskKind, Task] = {
-    task.kind: task
-    for task in (
-        Task(TaskKind.CLASSIFICATION, ("text",), ("text",), (ACCURACY,)),
-        Task(TaskKind.PAIR, ("premise", "hypothesis"), ("premise", "hypothesis"), (ACCURACY,)),
-        Task(TaskKind.EXTRACTIVE_QA, ("context", "question"), ("question",), (EXACT_MATCH, F1)),
-        Task(TaskKind.OPEN_QA, ("question",), ("question",), (EXACT_MATCH, F1)),
-        Task(TaskKind.MATH, ("question",), ("question",), (EXACT_MATCH,)),
-        Task(TaskKind.MULTIPLE_CHOICE, ("question", "options"), ("question",), (ACCURACY,)),
-        Task(
-            TaskKind.BOOLEAN_QA, ("context", "question"), ("question",), (ACCURACY,), ("context",)
-        ),
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,8 @@ def test_paired_copies_pair_by_the_originals_id(clean, name, copy, pairs, flips)
     assert changed == (pairs if flips else 0)
 
 
-("name", "kind", "labels", "size"),
+@pytest.mark.parametrize(
+    ("name", "kind", "labels", "size"),
     [
         ("aqua/test", TaskKind.MULTIPLE_CHOICE, ("A", "B", "C", "D", "E"), 254),
         ("boolq/test", TaskKind.BOOLEAN_QA, ("no", "yes"), 2_000),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from robust_eval.errors import ModelError, did_you_mean
 from robust_eval.models import demo
 from robust_eval.models.answers import canonical_input
+from robust_eval.models.causal_details import details_of
 from robust_eval.models.causal_files import CausalFiles, gguf_files, hf_files
 from robust_eval.models.context import ModelContext
 from robust_eval.models.placement import Placement, major_minor, place
@@ -105,7 +106,7 @@ class CausalModel:
         self.weights = weights
         self.prompt = prompt
         self.placement = placement
-        self._spec, self._role, self._licence = spec_text, role, licence
+        self._spec, self._role, self.licence = spec_text, role, licence
         self._labels = tuple(label for label, _ in prompt.words)
         settings = context.prompt
         self.generates = (
@@ -131,7 +132,7 @@ class CausalModel:
             fingerprint=self._fingerprint,
             deterministic=not self.temperature,
             parameters=self.weights.parameters,
-            details=self._details(),
+            details=details_of(self),
         )
 
     def with_prompt(self, edit: str) -> CausalModel | str:
@@ -176,6 +177,11 @@ class CausalModel:
             scratch = self.context.cache_dir / "scratch"
             self._loaded.network = load_network(self.weights, self.placement, scratch)
         return self._loaded.network
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found out about the network when it was loaded; nothing before."""
+        return tuple(self._loaded.network.notes) if self._loaded.network else ()
 
     @property
     def limit(self) -> int:
@@ -360,46 +366,6 @@ class CausalModel:
             return ()
         vote = settings.vote if settings.samples > 1 else ""
         return ("drawn", repr(self.temperature), settings.samples, vote, self.context.seed)
-
-    def _details(self) -> dict[str, Any]:
-        settings = self.context.prompt
-        loaded = self._loaded.network
-        details: dict[str, Any] = {
-            "prompt": self.prompt.preview(self.context.task.fields),
-            "template": f"{self.prompt.template.name}, version {self.prompt.template.version}",
-            "selection": settings.select if settings.shots else "none",
-            "shots": settings.shots,
-            "prompt_source": "in-distribution training pool" if settings.shots else "none",
-            "demonstrations": [shown.id for shown in self.prompt.demonstrations]
-            if not self.prompt.nearest
-            else f"the nearest of {len(self.prompt.demonstrations)} in the pool, for each example",
-            "label_words": dict(self.prompt.words),
-            "scoring": "generation and parsing" if self.generates else "label log-likelihood",
-            "length_normalised": settings.length_normalised and not self.generates,
-            "calibrated": settings.calibrate and not self.generates,
-            "dtype": self.placement.dtype,
-            "device": self.placement.kind,
-            "max_prompt_tokens": self._limit,
-            "weights": self.weights.kind,
-            "embedding_weights": self.weights.embeddings,
-            "weights_sha256": self.weights.sha256,
-        }
-        if self.generates:
-            details["max_new_tokens"] = self._new_tokens
-            details["prompting"] = settings.prompting
-            details["decoding"] = (
-                f"drawn at temperature {self.temperature:g}" if self.temperature else "greedy"
-            )
-            if settings.samples > 1:
-                details["samples"] = settings.samples
-                details["vote"] = settings.vote
-        if self.weights.revision:
-            details["revision"] = self.weights.revision
-        if self._licence:
-            details["licence"] = self._licence
-        if loaded is not None and loaded.notes:
-            details["notes"] = list(loaded.notes)
-        return details
 
 
 def log_softmax(values: Sequence[float]) -> tuple[float, ...]:
