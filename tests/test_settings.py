@@ -36,6 +36,10 @@ def settings_of(**changes: object) -> Settings:
         ({"train_sizes": (10, None)}, "--train-size 2000 is not the largest of 10, all"),
         ({"shots": 4, "shot_counts": (4, 4)}, "--shots names a number twice"),
         ({"layer_decay": 0.0}, "--layer-decay must be over 0"),
+        ({"prompting": "chain"}, "unknown --prompting 'chain'"),
+        ({"select": "simlar"}, "did you mean 'similar'?"),
+        ({"temperature": float("inf")}, "--temperature must be from 0 to 10"),
+        ({"samples": 101}, "--samples must be at most 100"),
         ({"truncation": "tial"}, "did you mean 'tail'?"),
         ({"class_weights": "yes"}, "unknown --class-weights 'yes'"),
     ],
@@ -59,6 +63,7 @@ def test_every_field_is_part_of_the_signature(field: str) -> None:
     changed = {
         "task": "pair", "scoring": "generate", "dtype": "float32", "endpoint": "completions", "base_url": "http://127.0.0.1:1", "level": 0.9, "learning_rate": 1e-3,
         "length_normalised": True, "calibrate": True, "limit": None, "epochs": 4, "train_batch_size": 4,
+        "prompting": "cot", "select": "random", "vote": "complexity", "temperature": 0.7,
         "truncation": "tail", "layer_decay": 0.5, "class_weights": "off", "mixed_precision": "on",
         "gradient_checkpointing": "off", "validity": "words", "train_sizes": (10, 2000), "shot_counts": (0, 4),
     }.get(field)  # fmt: skip

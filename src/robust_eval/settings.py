@@ -184,11 +184,6 @@ class Settings:
             raise UsageError(f"--temperature must be from 0 to 10, not {self.temperature}")
         if self.samples > 100:
             raise UsageError(f"--samples must be at most 100, not {self.samples}")
-        if self.samples > 1 and not self.temperature:
-            raise UsageError(
-                f"--samples {self.samples} needs a temperature above 0, for instance "
-                "--temperature 0.7: greedy answers are all alike"
-            )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, in field order; `from_dict` reads it back."""

@@ -119,6 +119,7 @@ def test_chains_stand_before_the_answer_and_cannot_pose_as_an_example() -> None:
             context(PROBLEMS, TaskKind.MATH, template="math", prompting="cot"),
             "give --prompting direct",
         ),
+        (context(REVIEWS, samples=5), "--samples 5 needs a temperature above 0"),
         (context(REVIEWS, prompting="cot"), "no built-in chain-of-thought template"),
     ],
 )

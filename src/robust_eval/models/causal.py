@@ -109,11 +109,7 @@ class CausalModel:
         self._spec, self._role, self.licence = spec_text, role, licence
         self._labels = tuple(label for label, _ in prompt.words)
         settings = context.prompt
-        self.generates = (
-            settings.scoring == "generate"
-            or settings.prompting == "cot"
-            or not context.task.has_labels
-        )
+        self.generates = settings.writes or not context.task.has_labels
         self._limit = min(weights.context_length or MAX_PROMPT_TOKENS, MAX_PROMPT_TOKENS)
         self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
         self._loaded = _Loaded()

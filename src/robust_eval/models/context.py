@@ -30,6 +30,11 @@ class PromptSettings:
     source: str = "id"  # domain of the demonstrations: "id", or "target" where a set brings its own
     chat: str = "auto"  # the model's own chat template: "auto", "on", "off"
 
+    @property
+    def writes(self) -> bool:
+        """Whether the answer is written and parsed also where labels could be scored."""
+        return self.scoring == "generate" or self.prompting == "cot"
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:

@@ -151,6 +151,11 @@ def make_prompt(context: ModelContext) -> Prompt:
             demonstrations.
     """
     settings = context.prompt
+    if settings.samples > 1 and not settings.temperature:
+        raise ModelError(
+            f"--samples {settings.samples} needs a temperature above 0, for instance "
+            "--temperature 0.7: greedy answers are all alike"
+        )
     template = (
         choose_template(context.task, context.labels, reasoning=settings.prompting == "cot")
         if settings.template is None

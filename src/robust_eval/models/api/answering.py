@@ -42,11 +42,11 @@ class Answering:
         self._prompt = prompt
         self._labels = tuple(label for label, _ in prompt.words)
         self._chat = context.endpoint == CHAT_ENDPOINT
-        self._scores = settings.scoring == "labels" and bool(self._labels)
+        self._scores = not settings.writes and bool(self._labels)
         self._calibrate = settings.calibrate and self._scores
         self._normalise = settings.length_normalised and self._scores
         self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
-        self._common = {"model": name, "temperature": 0, "seed": seed}
+        self._common = {"model": name, "temperature": settings.temperature, "seed": seed}
         self._ways = (_CHAT_WAYS if self._chat else _WAYS) if self._scores else ("written",)
         self._way = 0
         self._proven = asyncio.Event()  # whether this way has brought an answer

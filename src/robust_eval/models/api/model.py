@@ -74,6 +74,11 @@ def require_fitting(context: ModelContext) -> None:
             f"{option} needs the log-likelihood of whole labels, which chat does not give; use "
             "--endpoint completions, or leave it out"
         )
+    if settings.samples > 1:
+        raise ModelError(
+            f"--samples {settings.samples} is for local models (hf:, gguf:, demo:); ask a hosted one "
+            "again with --repeats"
+        )
     if not 1 <= settings.max_new_tokens <= 1024:
         raise ModelError(f"max_new_tokens must lie in 1 to 1024, not {settings.max_new_tokens}")
 
@@ -237,6 +242,7 @@ class HostedModel:
             int(settings.calibrate),
             settings.max_new_tokens,
             context.seed,
+            *(["temperature", repr(settings.temperature)] if settings.temperature else ()),
         )
 
     def _details(self) -> dict[str, Any]:
@@ -249,13 +255,13 @@ class HostedModel:
             "demonstrations": [shown.id for shown in self._prompt.demonstrations],
             "label_words": dict(self._prompt.words),
             "scoring": "label log-likelihood where the server shows it, else the written answer"
-            if settings.scoring == "labels" and self.labels
+            if not settings.writes and self.labels
             else "generation and parsing",
             "length_normalised": settings.length_normalised,
             "calibrated": settings.calibrate,
             "server": self._address,
             "endpoint": context.endpoint,
-            "decoding": f"temperature 0, seed {self._seed}",
+            "decoding": f"temperature {settings.temperature:g}, seed {self._seed}",
         }
         if context.model_version:
             details["version"] = context.model_version
