@@ -8,6 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -247,19 +248,9 @@ def _context(
         demonstrations=splits.demonstrations,
         seed=settings.seed,
         cache_dir=cache_dir,
+        # Both have the same names for the same things.
         prompt=PromptSettings(
-            shots=settings.shots,
-            scoring=settings.scoring,
-            length_normalised=settings.length_normalised,
-            calibrate=settings.calibrate,
-            template=settings.template,
-            label_words=settings.label_words,
-            max_new_tokens=settings.max_new_tokens,
-            prompting=settings.prompting,
-            select=settings.select,
-            samples=settings.samples,
-            vote=settings.vote,
-            temperature=settings.temperature,
+            **{f.name: getattr(settings, f.name) for f in fields(PromptSettings)}
         ),
         training=TrainingSettings(
             epochs=settings.epochs,

@@ -27,8 +27,6 @@ class PromptSettings:
     samples: int = 1  # chains drawn for each question, which then vote
     vote: str = "majority"  # or "complexity": chains count as often as they have steps
     temperature: float = 0.0  # 0 is greedy
-    source: str = "id"  # domain of the demonstrations: "id", or "target" where a set brings its own
-    chat: str = "auto"  # the model's own chat template: "auto", "on", "off"
 
     @property
     def writes(self) -> bool:
