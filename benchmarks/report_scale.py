@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -40,7 +41,7 @@ from robust_eval.records import (
     TaskKind,
 )  # fmt: skip
 from robust_eval.rng import stream
-from robust_eval.score import comparisons, gaps, score_all
+from robust_eval.score import analysis, comparisons, gaps, score_all
 from robust_eval.settings import Settings
 
 LABELS = ("negative", "positive")
@@ -123,11 +124,12 @@ def made_up_run(examples: int, sets: int, models: int) -> RunRecord:
         dataset="made-up",
         shifts=tuple(specs),
     )
-    return RunRecord(
+    record = RunRecord(
         SCHEMA_VERSION, settings.as_dict(), dataset, {}, tuple(made), cards, predictions, scores,
         gaps(dataset, made, cards, predictions, scores), comparisons(dataset, made, cards, predictions, scores),
         dict.fromkeys((c.name for c in cards), 0), (), {"robust-eval": __version__}, {},
     )  # fmt: skip
+    return replace(record, analysis=analysis(record))
 
 
 def measured(*arguments: str) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from robust_eval.figures import Analysis, Calibration
 from robust_eval.records import Prediction, Status
 from robust_eval.report import calibration as c
 
@@ -55,3 +56,14 @@ def test_models_without_probabilities_are_named_and_a_run_without_any_has_no_sec
     assert c.calibration(replace(run_record, predictions=bare)).without == ("bow",)
     none = {k: tuple(replace(p, scores=None) for p in ps) for k, ps in bare.items()}
     assert c.calibration(replace(run_record, predictions=none)) is None
+
+
+def test_the_calibration_error_is_that_of_the_record(run_record):
+    rows = tuple(
+        Calibration("bow", key, 9, 0.8, 0.7, ece, 0.2, 0.2, 0.2, 0.5, 0.1, ())
+        for key, ece in (("clean", 0.04), ("imdb", 0.12), ("word-drops@3", 0.169), ("gone", 0.9))
+    )
+    view = c.calibration(replace(run_record, analysis=Analysis(calibrations=rows)))
+    said = {m.model: m.error for m in view.models}
+    assert said["bow"] == ("Expected calibration error: clean 0.040, at most 0.169 (word-drops@3).")
+    assert said["demo:minilm"] == ""
