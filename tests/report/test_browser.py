@@ -280,6 +280,18 @@ def test_print_shows_no_controls_and_clips_no_table(chromium, report):
         )
 
 
+def test_no_table_or_chart_is_wider_than_a_sheet(chromium, report):
+    with opened(chromium, report, width=700) as page:  # A4 less its margins, in CSS pixels
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        wide = page.evaluate(
+            "Array.from(document.querySelectorAll('table, svg.chart, pre'))"
+            ".filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)"
+            ".map((e) => e.outerHTML.slice(0, 200))"
+        )
+        assert wide == []
+
+
 def test_the_page_prints_to_a_pdf_with_every_section_and_every_shown_example(chromium, report):
     with opened(chromium, report) as page:
         pdf = page.pdf(format="A4", tagged=True)
