@@ -19,6 +19,8 @@ A recipe is TOML. `summary` says what it is for; `seeds` (default `[0]`) are add
     family = "noise"           with optional severities
     natural = "*"              every natural shift of the data set; or the name of one
 
+Every `[[attack]]` is an attack on the run's own models: see `attack.recipe`.
+
 Nothing in a recipe names code or a regular expression: `protect` lists words that stay as they are.
 """
 
@@ -31,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from robust_eval import recipe_values as values
+from robust_eval.attack import AttackPlan, parse_attack
 from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.models.prompt_edits import EDITS, describe_edits, plan_edits
 from robust_eval.perturb import (
@@ -43,7 +46,7 @@ from robust_eval.perturb import (
 )
 from robust_eval.records import FAMILIES, Family, Perturbation
 
-__all__ = ["NaturalPlan", "NoisePlan", "Plan", "PromptPlan", "describe_perturbations", "describe_recipes", "parse_shifts", "recipe_names"]  # fmt: skip
+__all__ = ["AttackPlan", "NaturalPlan", "NoisePlan", "Plan", "PromptPlan", "describe_perturbations", "describe_recipes", "parse_shifts", "recipe_names"]  # fmt: skip
 
 MAX_RECIPE_BYTES = 256 * 1024
 MAX_SETS = 1_000
@@ -52,7 +55,7 @@ MAX_INCLUDES = 16
 MAX_DEPTH = 4
 EVERY = "*"
 
-RECIPE_KEYS = ("summary", "seeds", "include", "shift")
+RECIPE_KEYS = ("summary", "seeds", "include", "shift", "attack")
 SHIFT_KEYS = (
     "name", "label", "chain", "family", "natural", "severities", "parameters", "seeds", "protect"
 )  # fmt: skip
@@ -65,7 +68,7 @@ class NaturalPlan:
     name: str
 
 
-Plan = NoisePlan | PromptPlan | NaturalPlan
+Plan = NoisePlan | PromptPlan | NaturalPlan | AttackPlan
 
 
 def parse_shifts(specs: Sequence[str], *, seed: int) -> tuple[Plan, ...]:
@@ -105,10 +108,14 @@ def describe_recipes() -> list[tuple[str, ...]]:
         path = perturbations_folder() / f"{name}.toml"
         plans = _unique(_read(path, 0, 0))
         natural = sum(isinstance(plan, NaturalPlan) for plan in plans)
-        made = len(plans) - natural
-        sets = " + ".join(
-            part for part in (str(made) * bool(made), "natural" * bool(natural)) if part
+        attacks = sum(isinstance(plan, AttackPlan) for plan in plans)
+        made = len(plans) - natural - attacks
+        parts = (
+            str(made) * bool(made),
+            "natural" * bool(natural),
+            f"{attacks} a model" * bool(attacks),
         )
+        sets = " + ".join(part for part in parts if part)
         rows.append((name, sets, str(_load(path).get("summary", ""))))
     return rows
 
@@ -260,10 +267,17 @@ def _read(path: Path, seed: int, depth: int) -> Iterator[Plan]:
     shifts = recipe.get("shift", [])
     if not isinstance(shifts, list) or not all(isinstance(shift, dict) for shift in shifts):
         raise RecipeError(f"{where}: write every shift as a [[shift]] table")
-    if not shifts and not recipe.get("include"):
-        raise RecipeError(f"{where} holds no [[shift]] and includes nothing")
+    attacks = recipe.get("attack", [])
+    if not isinstance(attacks, list) or not all(isinstance(attack, dict) for attack in attacks):
+        raise RecipeError(f"{where}: write every attack as an [[attack]] table")
+    if not shifts and not attacks and not recipe.get("include"):
+        raise RecipeError(f"{where} holds no [[shift]] or [[attack]] and includes nothing")
     for number, shift in enumerate(shifts, start=1):
         yield from _shift(shift, seed, offsets, f"{where}, shift {number}")
+    for number, table in enumerate(attacks, start=1):
+        attack = parse_attack(table, f"{where}, attack {number}")
+        for offset in offsets:
+            yield AttackPlan(attack, seed, offset)
 
 
 def _included(listed: Any, path: Path, depth: int) -> Iterator[Path]:

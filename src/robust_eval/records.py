@@ -74,6 +74,20 @@ Family = Literal["noise", "domain", "adversarial", "prompt"]
 FAMILIES: tuple[Family, ...] = ("noise", "domain", "adversarial", "prompt")
 
 
+AttackOutcome = Literal["succeeded", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class AttackResult:
+    """How the attack on one example ended. Only a success changes the text; `skipped` was wrong when clean."""
+
+    outcome: AttackOutcome
+    queries: int  # different texts asked, the clean one among them
+    unanswered: int  # of these, requests that failed
+    words: int  # in the original's changeable fields
+    words_changed: int
+
+
 @dataclass(frozen=True, slots=True)
 class ShiftedSet:
     family: Family
@@ -90,6 +104,8 @@ class ShiftedSet:
     source: str = ""  # chain of perturbations with parameters, or data set and revision
     size: ShiftSize | None = None
     preservation: tuple[Preservation, ...] = ()  # same order as examples; empty when not checked
+    attacks: tuple[AttackResult, ...] = ()  # of an attack, in the order of examples
+    budget: int | None = None  # queries that an attack might spend on one example
 
 
 # --- what is answered ----------------------------------------------------------------------------

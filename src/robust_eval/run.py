@@ -8,14 +8,20 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from robust_eval import __version__, store
+from robust_eval.attack import (
+    AttackPlan,
+    attack_line,
+    attack_sets,
+    victims_of,
+)
 from robust_eval.build import build_sets
+from robust_eval.contenders import model_context, model_groups
 from robust_eval.data import Reading, Splits, load, make_splits, training_spec
-from robust_eval.errors import InfrastructureError, OutputError, UsageError
+from robust_eval.errors import InfrastructureError, OutputError
 from robust_eval.estimate import (
     characters,
     expected_seconds,
@@ -28,8 +34,7 @@ from robust_eval.gate import Policy, judge, require_named
 from robust_eval.models.account import Account
 from robust_eval.models.asking import Answers, ask_all
 from robust_eval.models.cache import PredictionCache, cache_folder
-from robust_eval.models.context import ModelContext, PromptSettings, TrainingSettings
-from robust_eval.models.groups import Curves, Group, load_groups, pooled_answers
+from robust_eval.models.groups import pooled_answers
 from robust_eval.models.predict import near_ties
 from robust_eval.recipes import parse_shifts
 from robust_eval.records import (
@@ -52,10 +57,10 @@ from robust_eval.score import (
     gaps,
     human_check,
     mean_scores,
+    quality_of,
     score_all,
     score_repeats,
 )
-from robust_eval.score.comparisons import alike
 from robust_eval.settings import Output, Settings
 from robust_eval.validity import Examiner
 from robust_eval.validity.sheet import read_sheets
@@ -115,10 +120,12 @@ def evaluate(
     if policy is not None:
         require_named(policy, sets)
     account = Account(output.requests)
-    context = _context(settings, splits, cache_dir, output.offline, progress, account)
-    groups = _groups(settings, context)
+    context = model_context(settings, splits, cache_dir, output.offline, progress, account)
+    groups = model_groups(settings, context)
     models = tuple(model for group in groups for model in group.members)
-    inputs = _inputs_fingerprint(test, splits, sets, models)
+    attacks = [plan for plan in plans if isinstance(plan, AttackPlan)]
+    victims = victims_of(models, settings.attack_models)
+    inputs = _inputs_fingerprint(test, splits, sets, models, attacks)
 
     if folder.complete:
         record = store.load(folder.path)
@@ -132,6 +139,24 @@ def evaluate(
         sets = examiner.examine(sets)
         with PredictionCache.open(cache_dir) as cache:
             announce(_plan_line(models, test, sets, cache_dir))
+            if attacks:
+                announce(
+                    attack_line(
+                        attacks, victims, test, settings.attack_budget, settings.attack_limit
+                    )
+                )
+                attacked = attack_sets(
+                    test,
+                    attacks,
+                    victims,
+                    cache,
+                    quality=quality_of(test),
+                    budget=settings.attack_budget,
+                    limit=settings.attack_limit,
+                    seed=settings.seed,
+                    progress=progress,
+                )
+                sets += examiner.examine(attacked)
             answers = ask_all(
                 models, test, sets, cache, repeats=settings.repeats, progress=progress
             )
@@ -232,62 +257,6 @@ def _load(settings: Settings, spec: str) -> Dataset:
     )
 
 
-def _context(
-    settings: Settings,
-    splits: Splits,
-    cache_dir: Path,
-    offline: bool,
-    progress: Progress,
-    account: Account,
-) -> ModelContext:
-    return ModelContext(
-        task=splits.test.task,
-        labels=splits.test.labels,
-        train=splits.train,
-        dev=splits.dev,
-        demonstrations=splits.demonstrations,
-        seed=settings.seed,
-        cache_dir=cache_dir,
-        # Both have the same names for the same things.
-        prompt=PromptSettings(
-            **{f.name: getattr(settings, f.name) for f in fields(PromptSettings)}
-        ),
-        training=TrainingSettings(
-            epochs=settings.epochs,
-            learning_rate=settings.learning_rate,
-            batch_size=settings.train_batch_size,
-            layer_decay=settings.layer_decay,
-            class_weights=settings.class_weights,
-            mixed_precision=settings.mixed_precision,
-            gradient_checkpointing=settings.gradient_checkpointing,
-        ),
-        device=settings.device,
-        dtype=settings.dtype,
-        batch_size=settings.batch_size,
-        max_length=settings.max_length,
-        truncation=settings.truncation,
-        progress=progress,
-        offline=offline,
-        model_version=settings.model_version,
-        base_url=settings.base_url,
-        endpoint=settings.endpoint,
-        account=account,
-    )
-
-
-def _groups(settings: Settings, context: ModelContext) -> tuple[Group, ...]:
-    """What is compared: a model, or a group of seeds or draws, for each spec and size."""
-    curves = Curves(settings.seeds, settings.draws, settings.train_sizes, settings.shot_counts)
-    groups = load_groups(settings.models, settings.baselines, context, curves)
-    cards = [group.card for group in groups]
-    pairs = [(m, b) for m in cards for b in cards if (m.role, b.role) == ("model", "baseline")]
-    if settings.equal_budgets and not any(alike(m, b, cards) for m, b in pairs):
-        raise UsageError(
-            "--equal-budgets leaves nothing to compare: no number of --shots is also a --train-size"
-        )
-    return groups
-
-
 def _speeds(answers: Answers, test: Dataset, sets: Sequence[ShiftedSet]) -> dict[str, float]:
     """Characters a second of every model that answered most of its inputs just now."""
     read = [*test.examples, *(e for s in sets if s.prompt_edit is None for e in s.examples)]
@@ -305,14 +274,19 @@ def _require_answers(predictions: Mapping[tuple[str, str], tuple[Prediction, ...
 
 
 def _inputs_fingerprint(
-    test: Dataset, splits: Splits, sets: Sequence[ShiftedSet], models: Sequence[Model]
+    test: Dataset,
+    splits: Splits,
+    sets: Sequence[ShiftedSet],
+    models: Sequence[Model],
+    attacks: Sequence[AttackPlan],
 ) -> str:
-    """A hash of every text and model that the figures rest on."""
+    """A hash of every text and model that the figures rest on; attacks follow from these and their parts."""
     parts = [test.fingerprint]
     for examples in (splits.train, splits.dev, splits.demonstrations, *(s.examples for s in sets)):
         parts.append(f"{len(examples)} examples")
         parts += (f"{e.id} {sorted(e.inputs.items())!r} {e.target!r}" for e in examples)
     parts += (model.card.fingerprint for model in models)
+    parts += (f"{plan.key} {plan.seed} {plan.attack.parts}" for plan in attacks)
     return hexdigest("inputs", *parts)
 
 

@@ -89,6 +89,10 @@ class Settings:
     base_url: str | None = None  # of the server behind `openai:`
     endpoint: str = "chat"
     validity: str = "auto"  # how labels of shifted examples are checked; see docs/validity.md
+    # attacks
+    attack_budget: int = 200  # different texts that an attack may ask about one example
+    attack_limit: int | None = 100  # test examples that are attacked; None: all
+    attack_models: tuple[str, ...] = ()  # whom to attack; empty: every model and baseline
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -143,6 +147,8 @@ class Settings:
             *(("--shots", count, 0) for count in self.shot_counts),
             ("--repeats", self.repeats, 1),
             ("--samples", self.samples, 1),
+            ("--attack-budget", self.attack_budget, 1),
+            ("--attack-limit", self.attack_limit, 1),
         ):
             if value is not None and value < least:
                 raise UsageError(f"{name} must be at least {least}, not {value}")

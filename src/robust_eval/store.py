@@ -196,9 +196,10 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
             {
                 f.name: getattr(shifted, f.name)
                 for f in dataclasses.fields(shifted)
-                if f.name not in ("examples", "doses", "size", "preservation")
+                if f.name not in ("examples", "doses", "size", "preservation", "attacks")
             }
             | {"size": None if shifted.size is None else dataclasses.asdict(shifted.size)}
+            | {"attacks": [dataclasses.asdict(result) for result in shifted.attacks]}
             for shifted in record.sets
         ],
         "models": [dataclasses.asdict(card) for card in record.models],

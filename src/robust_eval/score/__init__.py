@@ -5,7 +5,7 @@ from robust_eval.score.comparisons import comparisons
 from robust_eval.score.gaps import gaps
 from robust_eval.score.human import human_check
 from robust_eval.score.members import mean_scores
-from robust_eval.score.metrics import METRICS, score_prediction
+from robust_eval.score.metrics import METRICS, quality_of, score_prediction
 from robust_eval.score.table import score_all, score_repeats
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "gaps",
     "human_check",
     "mean_scores",
+    "quality_of",
     "score_all",
     "score_prediction",
     "score_repeats",

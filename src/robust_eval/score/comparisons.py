@@ -45,6 +45,9 @@ def comparisons(
     With `equal_budgets` a prompted model of k demonstrations meets baselines trained on k examples alone, and the one
     with the most demonstrations those trained on all, as in Mosbach et al. (2023), arXiv:2305.16938.
 
+    An attack compares direct with direct: each model on the set that was built against it. A model is never
+    judged here on what was made to fool another, and without a set against both there is no row.
+
     Complete cases: an example that either model failed on, clean or in any set of the shift,
     leaves every arm of that shift's rows and is counted in `left_out`.
 
@@ -74,7 +77,23 @@ def comparisons(
 def _answered_by_both(
     table: Table, sets: Sequence[ShiftedSet], model: str, baseline: str
 ) -> list[ShiftedSet]:
-    return [s for s in sets if table.answered(model, s.key) and table.answered(baseline, s.key)]
+    answered = [s for s in sets if table.answered(model, s.key) and table.answered(baseline, s.key)]
+    if not any(s.built_against for s in answered):
+        return answered
+    own = [s for s in answered if s.built_against in (model, baseline)]
+    return own if {s.built_against for s in own} == {model, baseline} else []
+
+
+def _set_pairs(
+    sets: Sequence[ShiftedSet], model: str, baseline: str
+) -> list[tuple[ShiftedSet, ShiftedSet]]:
+    """Which set each of the two is judged on: the same one, or the one that attacked it."""
+    if not any(s.built_against for s in sets):
+        return [(s, s) for s in sets]
+    by_seed: dict[int, dict[str | None, ShiftedSet]] = {}
+    for s in sets:
+        by_seed.setdefault(s.seed, {})[s.built_against] = s
+    return [(own[model], own[baseline]) for own in by_seed.values() if len(own) == 2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +141,13 @@ def _shift_rows(
             f"the sets of shift {shift!r} are paired in part only; give the two parts two names"
         )
     clean = (table.arm(model, CLEAN, metric), table.arm(baseline, CLEAN, metric))
-    shifted = [(table.arm(model, s.key, metric), table.arm(baseline, s.key, metric)) for s in sets]
+    asked = _set_pairs(sets, model, baseline)
+    shifted = [
+        (table.arm(model, m.key, metric), table.arm(baseline, b.key, metric)) for m, b in asked
+    ]
     compute = _paired_rows if sets[0].paired else _unpaired_rows
     left_out, figures = compute(table, shift, metric, clean, shifted, level)
-    keys = [None, *(s.key for s in sets)] if len(sets) > 1 else [None]
+    keys = [None, *(own.key for own, _ in asked)] if len(asked) > 1 else [None]
     rows = [
         Comparison(
             model=model,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from robust_eval.errors import StatisticsError, did_you_mean
-from robust_eval.records import Example, Metric, Prediction, Status, TaskKind
+from robust_eval.records import Dataset, Example, Metric, Prediction, Status, TaskKind
 
 Scorer = Callable[[Prediction, Example, "TaskKind | None"], float]
 
@@ -116,3 +116,13 @@ def _overlap(words: list[str], answer: list[str]) -> float:
         return float(words == answer)
     common = (Counter(words) & Counter(answer)).total()
     return 2 * common / (len(words) + len(answer))
+
+
+def quality_of(dataset: Dataset) -> Callable[[Prediction, Example], float]:
+    """How right an answer in words is, by the task's finest metric; 0 where it has none."""
+    metric, kind = dataset.task.metrics[-1], dataset.task.kind
+
+    def quality(prediction: Prediction, example: Example) -> float:
+        return score_prediction(metric, prediction, example, kind) or 0.0
+
+    return quality

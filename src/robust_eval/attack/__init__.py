@@ -1,0 +1,26 @@
+"""Adversarial attacks: goal, constraints, proposals and search; `attack_all` runs many in lockstep."""
+
+from robust_eval.attack.engine import Attacked, attack_all
+from robust_eval.attack.goal import Quality, Situation
+from robust_eval.attack.recipe import Attack, parse_attack
+from robust_eval.attack.sets import (
+    AttackPlan,
+    attack_line,
+    attack_sets,
+    attacked_examples,
+    victims_of,
+)
+
+__all__ = [
+    "Attack",
+    "AttackPlan",
+    "Attacked",
+    "Quality",
+    "Situation",
+    "attack_all",
+    "attack_line",
+    "attack_sets",
+    "attacked_examples",
+    "parse_attack",
+    "victims_of",
+]
