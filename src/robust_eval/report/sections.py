@@ -14,6 +14,7 @@ from robust_eval.report import (
     heat,
     human,
     pictures,
+    transfer,
     validity,
     views,
 )
@@ -79,6 +80,13 @@ SECTIONS: tuple[Section, ...] = (
         markdown=variance_markdown,
     ),
     Section("further", "Further figures", further, short="Further"),
+    Section(
+        "transfer",
+        "Transfer of attacks",
+        transfer.transfer,
+        short="Transfer",
+        markdown=transfer.transfer_markdown,
+    ),
     Section("shifts", "Shift by shift", of_texts(views.shifts)),
     Section(
         "validity",
