@@ -32,7 +32,7 @@ def main() -> None:
         pretrained=str(options.model),
         device="cpu",
         dtype="float32",
-        add_bos_token=True,
+        add_bos_token=task.get("bos", True),
         batch_size=1,
     )
 

@@ -52,6 +52,10 @@ class InfrastructureError(RobustEvalError):
     exit_code = EXIT_INFRASTRUCTURE
 
 
+class OutOfMemoryError(InfrastructureError):
+    """A batch was too large for the memory there is; a smaller one may fit."""
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, or the list of names when none is near."""
     names = sorted(known)

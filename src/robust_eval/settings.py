@@ -85,6 +85,7 @@ class Settings:
     samples: int = 1
     vote: str = "majority"
     temperature: float = 0.0
+    chat: str = "auto"
     # hosted models
     base_url: str | None = None  # of the server behind `openai:`
     endpoint: str = "chat"
@@ -177,6 +178,7 @@ class Settings:
             ("--prompting", self.prompting, PROMPTING),
             ("--select", self.select, SELECTIONS),
             ("--vote", self.vote, VOTES),
+            ("--chat", self.chat, SWITCHES),
             ("--truncation", self.truncation, TRUNCATIONS),
             ("--class-weights", self.class_weights, SWITCHES),
             ("--mixed-precision", self.mixed_precision, SWITCHES),

@@ -19,6 +19,7 @@ LOADERS: dict[str, str] = {
     "openai": "robust_eval.models.api.model",
     "litellm": "robust_eval.models.api.litellm_channel",
     "demo:gemma-3-270m": "robust_eval.models.causal",
+    "demo:smollm2-135m": "robust_eval.models.causal",
     "demo:minilm": "robust_eval.models.encoder",
     "ft": "robust_eval.models.encoder",
     "bow": "robust_eval.models.bow",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from robust_eval.errors import OutOfMemoryError
 from robust_eval.models.causal import MAX_CHARS_PER_TOKEN
 from robust_eval.models.decoding import Decoding, continue_rows
 from robust_eval.models.label_scores import Question, common_prefix, label_logprobs, question
@@ -15,6 +16,7 @@ from robust_eval.records import Example, Prediction
 
 if TYPE_CHECKING:
     from robust_eval.models.causal import CausalModel
+    from robust_eval.models.prefix import Network
 
 Batches = tuple[tuple[int, ...], ...]
 
@@ -44,6 +46,9 @@ class ScoringPlan:
 
     def answer(self, indices: Sequence[int]) -> list[Prediction]:
         """One prediction for each index, same order."""
+        return in_memory(self._model.network, indices, self._answer)
+
+    def _answer(self, indices: Sequence[int]) -> list[Prediction]:
         questions = [self._questions[i] for i in indices]
         sums = label_logprobs(self._model.network, self._prefix, questions)
         return [
@@ -62,9 +67,9 @@ class GeneratingPlan:
         self._examples = examples
         room = model.limit - model.new_tokens
         fitted = [model.fitted(example, room) for example in examples]
-        self._rows: list[Ids] = model.tokens.encode(
-            [model.rendered(inputs) for inputs, _ in fitted]
-        )
+        self._rows: list[Ids] = [
+            ids for ids, _ in model.encoded([inputs for inputs, _ in fitted], ())
+        ]
         self._cut = [cut for _, cut in fitted]
         self._prefix = common_prefix(self._rows)
         keys = [(len(row), 0) for row in self._rows]
@@ -74,6 +79,9 @@ class GeneratingPlan:
 
     def answer(self, indices: Sequence[int]) -> list[Prediction]:
         """One prediction for each index, same order."""
+        return in_memory(self._model.network, indices, self._answer)
+
+    def _answer(self, indices: Sequence[int]) -> list[Prediction]:
         model = self._model
         template = model.prompt.template
         written = continue_rows(
@@ -84,7 +92,7 @@ class GeneratingPlan:
             Decoding(
                 model.new_tokens,
                 model.end_tokens,
-                template.stops,
+                model.ends,
                 model.temperature,
                 template.answer_mark if template.reasoning else "",
             ),
@@ -107,24 +115,41 @@ class GeneratingPlan:
         return answers
 
 
+def in_memory(
+    network: Network,
+    indices: Sequence[int],
+    answer: Callable[[Sequence[int]], list[Prediction]],
+) -> list[Prediction]:
+    """The batch's answers; where memory runs out, those of its halves, down to one by one.
+
+    The plan stays as it is, so a resumed run still skips the same batches; answers of a halved batch
+    may differ in the last digits, which the model card then says.
+    """
+    try:
+        return answer(indices)
+    except OutOfMemoryError:
+        if len(indices) < 2:
+            raise
+    network.give_memory_back()
+    half = len(indices) // 2
+    return [
+        *in_memory(network, indices[:half], answer),
+        *in_memory(network, indices[half:], answer),
+    ]
+
+
 def _tokenised(
     model: CausalModel, examples: Sequence[Example]
 ) -> list[tuple[Example, Ids, list[Ids]]]:
     """Prompt and labelled prompts of every example, tokenised in one call; none cut yet."""
-    answers = model.prompt.answers()
     # A text far over the limit is cut by `_asked`; here it only must not be tokenised whole.
     most = model.limit * MAX_CHARS_PER_TOKEN
-    texts = []
-    for example in examples:
-        clipped = {field: example.inputs[field][:most] for field in model.context.task.fields}
-        prompt = model.prompt.render(clipped)
-        texts += [prompt, *(prompt + answer for answer in answers)]
-    ids = model.tokens.encode(texts)
-    step = 1 + len(answers)
-    return [
-        (example, ids[i * step], ids[i * step + 1 : (i + 1) * step])
-        for i, example in enumerate(examples)
+    clipped = [
+        {field: example.inputs[field][:most] for field in model.context.task.fields}
+        for example in examples
     ]
+    found = model.encoded(clipped, model.prompt.answers())
+    return [(example, *ids) for example, ids in zip(examples, found, strict=True)]
 
 
 def _asked(

@@ -16,11 +16,12 @@ from robust_eval.models import demo
 from robust_eval.models.answers import canonical_input
 from robust_eval.models.causal_details import details_of
 from robust_eval.models.causal_files import CausalFiles, gguf_files, hf_files
+from robust_eval.models.chat import chat_template
 from robust_eval.models.context import ModelContext
 from robust_eval.models.placement import Placement, major_minor, place
 from robust_eval.models.prompt import Prompt, make_prompt
 from robust_eval.models.prompt_edits import edited
-from robust_eval.models.tokens import Tokens
+from robust_eval.models.tokens import Ids, Tokens
 from robust_eval.records import Example, Job, ModelCard, Prediction
 from robust_eval.rng import hexdigest, stream
 
@@ -114,6 +115,7 @@ class CausalModel:
         self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
         self._loaded = _Loaded()
         self._repeat = 0
+        self.chat = chat_template(weights, settings.chat)
 
     # --- the model seam ---
 
@@ -194,9 +196,27 @@ class CausalModel:
         """0 is greedy."""
         return self.context.prompt.temperature if self.generates else 0.0
 
-    def rendered(self, inputs: Mapping[str, str]) -> str:
-        """The whole prompt for one example."""
-        return self.prompt.render(inputs)
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Texts that end a written answer; a chat model ends a chain of reasoning itself."""
+        template = self.prompt.template
+        return () if self.chat and template.reasoning else template.stops
+
+    def encoded(
+        self, many: Sequence[Mapping[str, str]], answers: Sequence[str]
+    ) -> list[tuple[Ids, list[Ids]]]:
+        """Each prompt in tokens, and with each answer after it; texts are tokenised whole."""
+        if self.chat:
+            tails = [self.tokens.plain(answer.strip()) for answer in answers]
+            prompts = [self.chat.ids(self.tokens, self.prompt, inputs) for inputs in many]
+            return [(ids, [ids + tail for tail in tails]) for ids in prompts]
+        texts = []
+        for inputs in many:
+            text = self.prompt.render(inputs)
+            texts += [text, *(text + answer for answer in answers)]
+        ids = self.tokens.encode(texts)
+        step = 1 + len(answers)
+        return [(ids[i * step], ids[i * step + 1 : (i + 1) * step]) for i in range(len(many))]
 
     def draws(self, example: Example) -> list[Random]:
         """One stream for each sample of an example's answer, of this repeat."""
@@ -255,7 +275,7 @@ class CausalModel:
         )
 
     def _length(self, inputs: Mapping[str, str]) -> int:
-        return len(self.tokens.encode([self.prompt.render(inputs)])[0])
+        return len(self.encoded([inputs], ())[0][0])
 
     def batch_rows(self, new: int, held: int) -> int:
         """How many rows of `new` tokens to read, after `held` kept ones, make a batch."""
@@ -294,8 +314,7 @@ class CausalModel:
         """The prompt with each label, in tokens."""
         from robust_eval.models.label_scores import question
 
-        text = self.prompt.render(inputs)
-        prompt, *wholes = self.tokens.encode([text, *(text + a for a in self.prompt.answers())])
+        ((prompt, wholes),) = self.encoded([inputs], self.prompt.answers())
         return question(prompt, wholes)
 
     def normalised(self, sums: Sequence[float], lengths: Sequence[int]) -> tuple[float, ...]:
@@ -350,6 +369,7 @@ class CausalModel:
             self._limit,
             self.context.batch_size or 0,
             *self._drawn(),
+            *(["chat", self.chat.source] if self.chat else ()),
             major_minor("torch"),
             major_minor("transformers"),
             major_minor("tokenizers"),

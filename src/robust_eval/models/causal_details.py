@@ -12,7 +12,8 @@ def details_of(model: CausalModel) -> dict[str, Any]:
     """JSON-able facts: prompt, weights, scoring, decoding, licence."""
     settings = model.context.prompt
     details: dict[str, Any] = {
-        "prompt": model.prompt.preview(model.context.task.fields),
+        "prompt": _preview(model),
+        "chat_template": "the model's own" if model.chat else "none",
         "template": f"{model.prompt.template.name}, version {model.prompt.template.version}",
         "selection": settings.select if settings.shots else "none",
         "shots": settings.shots,
@@ -47,3 +48,11 @@ def details_of(model: CausalModel) -> dict[str, Any]:
     if model.notes:
         details["notes"] = list(model.notes)
     return details
+
+
+def _preview(model: CausalModel) -> str:
+    fields = model.context.task.fields
+    if not model.chat:
+        return model.prompt.preview(fields)
+    pieces = model.chat.pieces(model.prompt, {field: f"{{{field}}}" for field in fields})
+    return "".join(text for text, _ in pieces)

@@ -27,6 +27,7 @@ class PromptSettings:
     samples: int = 1  # chains drawn for each question, which then vote
     vote: str = "majority"  # or "complexity": chains count as often as they have steps
     temperature: float = 0.0  # 0 is greedy
+    chat: str = "auto"  # the model's own chat template: "auto" (where it has one), "on", "off"
 
     @property
     def writes(self) -> bool:

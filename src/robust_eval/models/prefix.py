@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from robust_eval.errors import InfrastructureError, ModelError
+from robust_eval.errors import ModelError, OutOfMemoryError
 from robust_eval.models.causal_files import CausalFiles
 from robust_eval.models.placement import Placement
 from robust_eval.models.tokens import Ids
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # Cache layers whose tensors grow by concatenation: a shared view of them is never written to.
 GROWING_LAYERS = frozenset({"DynamicLayer", "DynamicSlidingWindowLayer"})
+HALVED = "some batches were halved: memory ran out"
 PROBE: Ids = (1, 2, 3, 4, 5, 6)
 PROBE_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.1}  # in logits
 
@@ -132,6 +133,16 @@ class Network:
         if cap := getattr(config, "final_logit_softcapping", None):  # Gemma 2
             logits = torch.tanh(logits / cap) * cap
         return logits
+
+    def give_memory_back(self) -> None:
+        """After memory ran out: nothing is kept but the weights, and the card says what happened."""
+        import torch
+
+        self._memo = None
+        if self.placement.kind == "cuda":
+            torch.cuda.empty_cache()
+        if HALVED not in self.notes:
+            self.notes.append(HALVED)
 
     # --- what is found out once ---
 
@@ -314,7 +325,7 @@ class _memory_guard:  # noqa: N801 - reads as a statement
             and (type(error).__name__ == "OutOfMemoryError" or "allocate memory" in text)
         )
         if short:
-            raise InfrastructureError(
+            raise OutOfMemoryError(
                 "out of memory while running the model; use a smaller --batch-size, --dtype "
                 "bfloat16, or a smaller model, and run the same command again to continue"
             ) from error

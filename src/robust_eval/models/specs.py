@@ -15,14 +15,14 @@ PROVIDERS: dict[str, str] = {
     "gguf": "gguf:FILE, a local quantised language model, prompted",
     "openai": "openai:MODEL, any OpenAI-compatible server: with --base-url, key from the environment",
     "litellm": "litellm:PROVIDER/MODEL, other providers through the litellm package",
-    "demo": "demo:gemma-3-270m or demo:minilm, weights that arrive as packages",
+    "demo": "demo:gemma-3-270m or demo:smollm2-135m or demo:minilm, weights that arrive as packages",
     "ft": "ft:ID-OR-PATH, an encoder that is fine-tuned here",
     "bow": "bow, TF-IDF and logistic regression: the floor",
     "python": "python:MODULE:CALLABLE, your own function",
     "scripted": "scripted:KIND, a deterministic fake for tests and documentation",
 }
 PLANNED = ("lora",)
-DEMO_MODELS = ("gemma-3-270m", "minilm")
+DEMO_MODELS = ("gemma-3-270m", "smollm2-135m", "minilm")
 
 _PROVIDER = re.compile(r"[A-Za-z][A-Za-z0-9_-]+\Z")  # one letter is a Windows drive
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

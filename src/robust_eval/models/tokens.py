@@ -45,6 +45,14 @@ class Tokens:
         found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [self.start + tuple(encoding.ids) for encoding in found]
 
+    def plain(self, text: str, *, special: bool = False) -> Ids:
+        """Ids of a part of a text, nothing put in front; `special` reads special tokens spelled out."""
+        self._tokenizer.encode_special_tokens = not special
+        try:
+            return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        finally:
+            self._tokenizer.encode_special_tokens = True
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids, special tokens left out."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
