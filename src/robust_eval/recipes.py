@@ -5,6 +5,7 @@ A shift (`--shift`, repeatable) is one of
     keyboard-typos             a perturbation, at severity 3
     keyboard-typos@1,3,5       at these severities: one set each
     nlpaug:KeyboardAug@3       another package's augmenter (`nlpaug:` or `textattack:`)
+    word-drops@3?keep_negations=false    with parameters: `?NAME=VALUE&NAME=VALUE`, of any perturbation
     family:noise@1,3           every native perturbation of a family
     prompt-format@3            a prompt-side shift: the same examples, asked with an edited prompt
     ood:imdb                   one natural shift: of the catalog, or given with `--ood imdb=DATA`
@@ -38,11 +39,13 @@ from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.models.prompt_edits import EDITS, describe_edits, plan_edits
 from robust_eval.perturb import (
     DEFAULT_SEVERITY,
+    NATIVE,
     REGISTRY,
     NoisePlan,
     PromptPlan,
     make,
     perturbations_folder,
+    typed,
 )
 from robust_eval.records import FAMILIES, Family, Perturbation
 
@@ -97,7 +100,7 @@ def describe_perturbations() -> list[tuple[str, ...]]:
             " ".join(f"{rate:.0%}" for rate in kind.RATES) + f" of {kind.unit}",
             (kind.__doc__ or "").strip().splitlines()[0],
         )
-        for kind in REGISTRY.values()
+        for kind in NATIVE.values()
     ] + describe_edits()
 
 
@@ -132,9 +135,14 @@ def _parse(spec: str, seed: int) -> Iterator[Plan]:
             raise RecipeError(f"no recipe file {spec!r}; a bare name such as 'noisy' needs no path")
         yield from _read(path, seed, 0)
         return
-    name, at, listed = spec.partition("@")
+    head, question, query = spec.partition("?")
+    name, at, listed = head.partition("@")
     severities = _listed_severities(listed, spec) if at else (DEFAULT_SEVERITY,)
     provider, colon, rest = name.partition(":")
+    if question and (
+        (colon and provider in ("ood", "family")) or name in EDITS or name in recipe_names()
+    ):
+        raise RecipeError(f"{spec!r}: only a perturbation takes parameters; leave '?{query}' out")
     if provider == "ood" and colon:
         if at or not rest:
             raise RecipeError(f"{spec!r}: write ood:NAME; natural shifts have no severity")
@@ -151,8 +159,10 @@ def _parse(spec: str, seed: int) -> Iterator[Plan]:
         yield from _read(perturbations_folder() / f"{name}.toml", seed, 0)
     else:
         _require_known(name, spec)
+        parameters = typed(name, query) if question else {}
+        shift = f"{name}?{query}" if question else name
         for severity in severities:
-            yield _noise(name, (make(name, severity),), severity, seed, 0)
+            yield _noise(shift, (make(name, severity, **parameters),), severity, seed, 0)
 
 
 def _require_known(name: str, spec: str) -> None:
@@ -162,8 +172,8 @@ def _require_known(name: str, spec: str) -> None:
         raise RecipeError(
             f"unknown provider {provider!r} in {spec!r}{did_you_mean(provider, known)}"
         )
-    if not colon and name not in REGISTRY:
-        known_names = (*REGISTRY, *EDITS, *recipe_names())
+    if not colon and name not in NATIVE:
+        known_names = (*NATIVE, *EDITS, *recipe_names())
         raise RecipeError(f"unknown shift {name!r}{did_you_mean(name, known_names)}")
 
 
@@ -219,7 +229,7 @@ def _noise(
 
 
 def _family_of(link: Perturbation) -> Family:
-    kind = REGISTRY.get(link.name)
+    kind = NATIVE.get(link.name)
     return kind.family if kind else "noise"
 
 
@@ -352,9 +362,9 @@ def _chain(shift: Mapping[str, Any], name: str, where: str) -> list[tuple[str, M
     if not isinstance(parameters, dict):
         raise RecipeError(f"{where}: parameters must be a table")
     if "chain" not in shift:
-        if ":" not in name and name not in REGISTRY:
+        if ":" not in name and name not in NATIVE:
             raise RecipeError(
-                f"{where}: unknown perturbation {name!r}{did_you_mean(name, (*REGISTRY, *EDITS))}"
+                f"{where}: unknown perturbation {name!r}{did_you_mean(name, (*NATIVE, *EDITS))}"
             )
         return [(name, values.scalars(parameters, where))]
     chain = shift["chain"]
@@ -362,7 +372,7 @@ def _chain(shift: Mapping[str, Any], name: str, where: str) -> list[tuple[str, M
         raise RecipeError(f"{where}: chain must be a list of perturbation names")
     if len(chain) > MAX_CHAIN:
         raise RecipeError(f"{where}: a chain has at most {MAX_CHAIN} links, not {len(chain)}")
-    if name in REGISTRY:
+    if name in NATIVE:
         raise RecipeError(f"{where}: {name!r} is a perturbation; a chain needs a name of its own")
     for link, table in parameters.items():
         if link not in chain:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from robust_eval.errors import RecipeError
+from robust_eval.errors import ModelError, RecipeError
 from robust_eval.perturb import make, perturb_example
-from robust_eval.perturb.external import NLPAUG, TEXTATTACK
+from robust_eval.perturb.external import NLPAUG, REFUSED, TEXTATTACK
+from robust_eval.recipes import parse_shifts
 from robust_eval.records import Example, Perturbation
 from robust_eval.rng import stream
 
@@ -97,3 +101,68 @@ def test_a_missing_package_names_the_command_that_installs_it(
 @pytest.mark.parametrize("kind", list(TEXTATTACK))
 def test_textattack_repeats_exactly_and_leaves_global_state_alone(kind: str) -> None:
     check(f"textattack:{kind}")
+
+
+@needs_nlpaug
+def test_parameters_may_stand_in_the_shift_itself() -> None:
+    (plan,) = parse_shifts(["nlpaug:RandomCharAug@4?action=delete&aug_char_p=0.5"], seed=0)
+    assert plan.key == "nlpaug:RandomCharAug?action=delete&aug_char_p=0.5@4"
+    assert plan.chain == (make("nlpaug:RandomCharAug", 4, action="delete", aug_char_p=0.5),)
+    (native,) = parse_shifts(["word-drops@2?keep_negations=false"], seed=0)
+    assert native.chain == (make("word-drops", 2, keep_negations=False),)
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ("nlpaug:RandomCharAug?acton=delete", "did you mean 'action'"),
+        ("word-drops?keep_negations=maybe", "must be true or false, not 'maybe'"),
+        ("nlpaug:RandomCharAug?aug_char_p=half", "must be float, not 'half'"),
+        ("word-drops?keep_negations", "write \\?NAME=VALUE"),
+        ("word-drops?keep_negations=true&keep_negations=true", "each name once"),
+        ("noisy?x=1", "only a perturbation takes parameters"),
+        ("ood:imdb?x=1", "only a perturbation takes parameters"),
+        ("keyboard-typos?x=1", "no parameter 'x'"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(spec: str, why: str) -> None:
+    with pytest.raises(RecipeError, match=why):
+        parse_shifts([spec], seed=0)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_would_fetch_weights_is_refused_with_what_it_needs(name: str) -> None:
+    with pytest.raises(RecipeError, match=r"is not offered: it needs .*wordnet-synonyms"):
+        make(name, 3)
+
+
+@needs_nlpaug
+@pytest.mark.parametrize("kind", [kind for kind, known in NLPAUG.items() if known.resources])
+def test_missing_nltk_data_name_the_command(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nltk
+
+    def absent(resource: str) -> None:
+        raise LookupError(resource)
+
+    monkeypatch.setattr(nltk.data, "find", absent)
+    with pytest.raises(ModelError, match=r"python -m nltk.downloader \w+, or set NLTK_DATA"):
+        make(f"nlpaug:{kind}", 3)
+
+
+@needs_nlpaug
+def test_another_process_draws_the_same() -> None:
+    code = (
+        "from robust_eval.perturb import make; from robust_eval.rng import stream; "
+        f"print(make('nlpaug:SpellingAug', 5).perturb({TEXT!r}, stream(4)))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from robust_eval.errors import RecipeError
 from robust_eval.models.prompt_edits import EDITS
-from robust_eval.perturb import REGISTRY
+from robust_eval.perturb import NATIVE, REGISTRY
 from robust_eval.recipes import (
     NaturalPlan,
     NoisePlan,
@@ -242,7 +242,7 @@ def test_a_recipe_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_lists_have_one_row_each() -> None:
-    assert [row[0] for row in describe_perturbations()] == [*REGISTRY, *EDITS]
+    assert [row[0] for row in describe_perturbations()] == [*NATIVE, *EDITS]
     assert {len(row) for row in describe_perturbations()} == {5}
     assert [row[0] for row in describe_recipes()] == list(recipe_names())
     assert {name: sets for name, sets, _ in describe_recipes()}["noisy"] == "6"

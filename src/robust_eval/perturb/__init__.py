@@ -2,11 +2,12 @@
 
 from robust_eval.perturb.apply import dose, literal, perturb_example, protections
 from robust_eval.perturb.plan import NoisePlan, PromptPlan
-from robust_eval.perturb.registry import DEFAULT_SEVERITY, REGISTRY, make
+from robust_eval.perturb.registry import DEFAULT_SEVERITY, NATIVE, REGISTRY, make, typed
 from robust_eval.perturb.tables import perturbations_folder
 
 __all__ = [
     "DEFAULT_SEVERITY",
+    "NATIVE",
     "REGISTRY",
     "NoisePlan",
     "PromptPlan",
@@ -16,4 +17,5 @@ __all__ = [
     "perturb_example",
     "perturbations_folder",
     "protections",
+    "typed",
 ]

@@ -79,7 +79,46 @@ NLPAUG: Mapping[str, Augmenter] = {
         {},
         ("corpora/wordnet", "taggers/averaged_perceptron_tagger_eng"),
     ),
+    # It turns meanings round on purpose: labels change, and the label check says so.
+    "AntonymAug": Augmenter(
+        "nlpaug.augmenter.word",
+        "aug_p",
+        {"aug_max": None},
+        {},
+        ("corpora/wordnet", "taggers/averaged_perceptron_tagger_eng"),
+    ),
+    "RandomSentAug": Augmenter(
+        "nlpaug.augmenter.sentence",
+        "aug_p",
+        {"aug_max": None},
+        {"mode": str},
+        ("tokenizers/punkt_tab",),
+    ),
 }
+FETCHED = ", which the package would fetch while a run goes on"
+# Named so that whoever asks for them learns why not.
+REFUSED: Mapping[str, str] = {
+    "nlpaug:ContextualWordEmbsAug": f"the weights of a masked language model{FETCHED}",
+    "nlpaug:ContextualWordEmbsForSentenceAug": f"the weights of GPT-2{FETCHED}",
+    "nlpaug:BackTranslationAug": f"the weights of two translation models{FETCHED}",
+    "nlpaug:AbstSummAug": f"the weights of T5{FETCHED}",
+    "nlpaug:LambadaAug": f"the weights of a model that you trained{FETCHED}",
+    "nlpaug:WordEmbsAug": f"word vectors{FETCHED}",
+    "nlpaug:TfIdfAug": f"a TF-IDF model that you trained{FETCHED}",
+    "textattack:WordSwapEmbedding": f"the counter-fitted word vectors{FETCHED}",
+    "textattack:WordSwapMaskedLM": f"the weights of a masked language model{FETCHED}",
+    "textattack:WordMergeMaskedLM": f"the weights of a masked language model{FETCHED}",
+    "textattack:WordInsertionMaskedLM": f"the weights of a masked language model{FETCHED}",
+    "textattack:WordSwapHowNet": f"the HowNet tables{FETCHED}",
+    "textattack:WordSwapInflections": f"the weights of flair's tagger{FETCHED}",
+    "textattack:WordSwapChangeName": f"the weights of flair's recogniser of names{FETCHED}",
+    "textattack:WordSwapChangeLocation": f"the weights of flair's recogniser of names{FETCHED}",
+    "textattack:BackTranslation": f"the weights of two translation models{FETCHED}",
+    "textattack:BackTranscription": f"the weights of a speech model{FETCHED}",
+    "textattack:WordSwapWordNet": f"NLTK's omw-1.4{FETCHED}",
+    "textattack:WordInsertionRandomSynonym": "to draw from a set whose order changes with every process, so it cannot repeat exactly",
+}
+INSTEAD = "nlpaug:SynonymAug and wordnet-synonyms do without"
 
 _ENDS = {"skip_first_char": bool, "skip_last_char": bool}
 # Those that work without a network; the rest fetch models or word vectors.
@@ -94,6 +133,8 @@ TEXTATTACK: Mapping[str, Mapping[str, type]] = {
     "WordSwapExtend": {},
     "WordInnerSwapRandom": {},
     "WordDeletion": {},
+    "WordSwapHomoglyphSwap": {},
+    "WordSwapChangeNumber": {},
     "DeepWordBug": {},
 }
 # The four character edits of DeepWordBug, Gao et al. (2018), arXiv:1801.04354.
@@ -116,11 +157,8 @@ def make_external(
     NLTK data that is missing; each with the remedy.
     """
     provider, _, kind = name.partition(":")
-    known = NLPAUG if provider == "nlpaug" else TEXTATTACK
-    if kind not in known:
-        raise RecipeError(f"unknown perturbation {name!r}{did_you_mean(kind, known)}")
+    typed = parameters_of_external(provider, kind)
     check_severity(severity)
-    typed = NLPAUG[kind].parameters if provider == "nlpaug" else TEXTATTACK[kind]
     _check(name, typed, parameters)
     frozen = tuple(sorted(parameters.items()))
     if provider == "nlpaug":
@@ -129,6 +167,22 @@ def make_external(
         return made
     _transformation(kind, frozen)
     return TextattackNoise(kind, severity, frozen)
+
+
+def parameters_of_external(provider: str, kind: str) -> Mapping[str, type]:
+    """The scalar parameters that may be given to another package's augmenter, with their types.
+
+    Raises RecipeError for a name off the list, with the nearest one, or with what it would fetch.
+    """
+    known = NLPAUG if provider == "nlpaug" else TEXTATTACK
+    if why := REFUSED.get(f"{provider}:{kind}"):
+        raise RecipeError(
+            f"{provider}:{kind} is not offered: it needs {why}; perturb your file with {provider} itself and give it "
+            f"with --ood NAME=paired:FILE ({INSTEAD})"
+        )
+    if kind not in known:
+        raise RecipeError(f"unknown perturbation '{provider}:{kind}'{did_you_mean(kind, known)}")
+    return NLPAUG[kind].parameters if provider == "nlpaug" else TEXTATTACK[kind]
 
 
 def _check(name: str, typed: Mapping[str, type], parameters: Mapping[str, Any]) -> None:
@@ -204,9 +258,13 @@ def _augmenter(kind: str, rate: float, parameters: tuple[tuple[str, Scalar], ...
     module = _imported(known.module, NLPAUG_REMEDY)
     _require_nltk(f"nlpaug:{kind}", known.resources)
     try:
-        return getattr(module, kind)(**{known.rate: rate, **known.fixed, **dict(parameters)})
+        made = getattr(module, kind)(**{known.rate: rate, **known.fixed, **dict(parameters)})
     except (ValueError, TypeError, OSError, AssertionError) as error:
         raise RecipeError(f"nlpaug:{kind} does not take {dict(parameters)!r}: {error}") from error
+    if kind == "SpellingAug":
+        # Its options come from sets of strings, whose order changes with every process.
+        made.model.dict.update({word: sorted(found) for word, found in made.model.dict.items()})
+    return made
 
 
 @dataclass(frozen=True, slots=True)

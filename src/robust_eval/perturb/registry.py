@@ -8,10 +8,20 @@ from types import MappingProxyType
 from typing import Any
 
 from robust_eval.errors import RecipeError, did_you_mean
-from robust_eval.perturb import addsent, characters, distractors, lexical, mixed, surface, words
+from robust_eval.perturb import (
+    addsent,
+    characters,
+    distractors,
+    lexical,
+    mixed,
+    surface,
+    wordnet,
+    words,
+)
 from robust_eval.perturb.draws import Rated
 from robust_eval.records import Perturbation
 
+Scalar = bool | int | float | str
 DEFAULT_SEVERITY = 3
 PROVIDERS = ("nlpaug", "textattack")
 
@@ -64,6 +74,11 @@ _ALL: tuple[type[Rated], ...] = (
 )
 
 REGISTRY: Mapping[str, type[Rated]] = MappingProxyType({kind.name: kind for kind in _ALL})
+# Native too, but only where their data are installed: asked for by name, never part of a family.
+OPTIONAL: Mapping[str, type[Rated]] = MappingProxyType(
+    {wordnet.WordnetSynonyms.name: wordnet.WordnetSynonyms}
+)
+NATIVE: Mapping[str, type[Rated]] = MappingProxyType({**REGISTRY, **OPTIONAL})
 
 
 def make(name: str, severity: int | None = None, **parameters: Any) -> Perturbation:
@@ -82,11 +97,48 @@ def make(name: str, severity: int | None = None, **parameters: Any) -> Perturbat
         from robust_eval.perturb.external import make_external
 
         return make_external(name, chosen, parameters)
-    kind = REGISTRY.get(name)
+    kind = NATIVE.get(name)
     if kind is None:
-        raise RecipeError(f"unknown perturbation {name!r}{did_you_mean(name, REGISTRY)}")
+        raise RecipeError(f"unknown perturbation {name!r}{did_you_mean(name, NATIVE)}")
+    if name in OPTIONAL:
+        wordnet.wordnet()  # says what is missing before any text is touched
     _check_parameters(kind, parameters)
     return kind(severity=chosen, **parameters)
+
+
+def typed(name: str, query: str) -> dict[str, Scalar]:
+    """`action=delete&aug_char_p=0.5` as parameters of this perturbation, in the types that it declares.
+
+    Raises RecipeError for a part without `=`, an unknown parameter, or a value that is not of its type.
+    """
+    provider, colon, kind = name.partition(":")
+    known: Mapping[str, type]
+    if colon:
+        from robust_eval.perturb.external import parameters_of_external
+
+        known = parameters_of_external(provider, kind)
+    else:
+        known = parameters_of(NATIVE[name]) if name in NATIVE else {}
+    found: dict[str, Scalar] = {}
+    for part in query.split("&"):
+        key, equals, value = part.partition("=")
+        if not equals or not key or key in found:
+            raise RecipeError(f"{name}?{query}: write ?NAME=VALUE&NAME=VALUE, each name once")
+        if key not in known:
+            raise RecipeError(f"{name} has no parameter {key!r}{did_you_mean(key, known)}")
+        found[key] = _scalar(name, key, value, known[key])
+    return found
+
+
+def _scalar(name: str, key: str, value: str, kind: type) -> Scalar:
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[value.lower()]
+        made: Scalar = kind(value)
+    except (KeyError, ValueError):
+        wanted = "true or false" if kind is bool else kind.__name__
+        raise RecipeError(f"{name}: {key} must be {wanted}, not {value!r}") from None
+    return made
 
 
 def parameters_of(kind: type[Rated]) -> Mapping[str, type]:
