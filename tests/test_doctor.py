@@ -7,6 +7,7 @@ import pytest
 
 from robust_eval import doctor
 from robust_eval.doctor import Finding, diagnose, worst
+from servers import OpenAiServer
 
 
 @pytest.fixture(autouse=True)
@@ -187,3 +188,48 @@ def test_the_worst_status_counts():
     assert worst(()) == "ok"
     assert worst((ok, warn)) == "warn"
     assert worst((warn, fail, ok)) == "fail"
+
+
+# --- a server ------------------------------------------------------------------------------------
+
+
+def test_without_an_address_no_server_is_asked(found):
+    assert "server" not in found()
+
+
+def test_a_server_that_answers_names_its_models(found):
+    with OpenAiServer(key="canary-key-123") as server:
+        finding = found(OPENAI_BASE_URL=server.address, OPENAI_API_KEY="canary-key-123")["server"]
+    assert finding.status == "ok"
+    assert "grader" in finding.detail
+    assert "canary" not in finding.detail
+
+
+def test_a_wrong_key_names_the_variable_and_never_the_key(found):
+    with OpenAiServer(key="another") as server:
+        finding = found(
+            OPENAI_BASE_URL=server.address,
+            ROBUST_EVAL_API_KEY_ENV="MY_KEY",
+            MY_KEY="canary-key-123",
+        )["server"]
+    assert finding.status == "fail"
+    assert "MY_KEY" in finding.remedy
+    assert "canary" not in finding.detail + finding.remedy
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost", "http://me:secret@127.0.0.1/v1", "ftp://127.0.0.1"]
+)
+def test_an_address_that_is_none_fails_with_an_example(found, address):
+    finding = found(OPENAI_BASE_URL=address)["server"]
+    assert finding.status == "fail"
+    assert "http://127.0.0.1:8080/v1" in finding.remedy
+    assert "secret" not in finding.detail
+
+
+def test_a_server_that_is_not_there_fails(found):
+    with OpenAiServer() as gone:
+        address = gone.address
+    finding = found(OPENAI_BASE_URL=address)["server"]
+    assert finding.status == "fail"
+    assert "cannot be reached" in finding.detail

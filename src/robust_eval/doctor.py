@@ -39,6 +39,14 @@ API_KEYS = (
     "MISTRAL_API_KEY",
     "HF_TOKEN",
 )
+KEY_NAME = "ROBUST_EVAL_API_KEY_ENV"  # which variable holds the key: set by `doctor --api-key-env`
+_SERVER: Mapping[str, tuple[Status, str]] = {
+    "ok": ("ok", ""),
+    "no list": ("warn", "check the address: it mostly ends in /v1"),
+    "refused": ("fail", "put a valid key into {variable}, or name its variable with --api-key-env"),
+    "unreachable": ("fail", "start the server, or mend the address"),
+    "wrong address": ("fail", "give an address such as http://127.0.0.1:8080/v1"),
+}
 FREE_SPACE = 5 * 10**9  # bytes: the demo models unpacked, checkpoints, and a prediction cache
 HUB_TIMEOUT = 3.0  # seconds
 MISSING = "not installed"
@@ -64,6 +72,7 @@ def diagnose(environment: Mapping[str, str] = os.environ) -> tuple[Finding, ...]
         _caches,
         _hub,
         _keys,
+        _server,
     )
     return tuple(finding for check in checks for finding in check(environment))
 
@@ -301,6 +310,19 @@ def _keys(environment: Mapping[str, str]) -> Iterator[Finding]:
     there = [name for name in API_KEYS if environment.get(name)]
     detail = f"set: {', '.join(there)}" if there else "none set (only hosted models need one)"
     yield Finding("API keys", "ok", detail)
+
+
+def _server(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """The server of openai: models, where one is named; nothing is asked of any other."""
+    from robust_eval.models.api.probe import probe
+
+    address = environment.get("OPENAI_BASE_URL")
+    if not address:
+        return
+    variable = environment.get(KEY_NAME) or "OPENAI_API_KEY"
+    found = probe(address, environment.get(variable), variable)
+    status, remedy = _SERVER[found.state]
+    yield Finding("server", status, found.detail, remedy.format(variable=variable))
 
 
 def _home() -> Path:

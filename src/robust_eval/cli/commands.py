@@ -190,14 +190,23 @@ def sheet(
 
 @click.command()
 @click.option("--cache-dir", metavar="FOLDER", help="Cache to check. [default: as a run would use]")
-def doctor(cache_dir: str | None) -> int:
-    """Check Python, packages, accelerators, demo models, caches, keys and disk; print each remedy."""
+@click.option(
+    "--base-url",
+    metavar="URL",
+    help="Server of openai: models to reach. [default: $OPENAI_BASE_URL]",
+)
+@click.option(
+    "--api-key-env", metavar="NAME", help="Variable that holds its key. [default: OPENAI_API_KEY]"
+)
+def doctor(cache_dir: str | None, base_url: str | None, api_key_env: str | None) -> int:
+    """Check Python, packages, accelerators, demo models, caches, keys, a server and disk; print each remedy."""
     import os
 
     from robust_eval.cli import terminal
-    from robust_eval.doctor import diagnose, worst
+    from robust_eval.doctor import KEY_NAME, diagnose, worst
 
-    environment = dict(os.environ) | ({"ROBUST_EVAL_CACHE": cache_dir} if cache_dir else {})
+    given = {"ROBUST_EVAL_CACHE": cache_dir, "OPENAI_BASE_URL": base_url, KEY_NAME: api_key_env}
+    environment = dict(os.environ) | {name: value for name, value in given.items() if value}
     findings = diagnose(environment)
     terminal.show_table(
         "robust-eval doctor",
