@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+import openai
 import pytest
 
 from robust_eval.errors import ModelError, UsageError
