@@ -235,3 +235,23 @@ def test_a_deleted_word_takes_its_space_along() -> None:
     assert draft.without(1).inputs["text"] == "one, three"
     assert draft.without(2).inputs["text"] == "one two, "
     assert draft.without(0).without(1).inputs["text"] == ", three"
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        {"name": "greedy", "ranking": "delete"},
+        {"name": "greedy", "ranking": "saliency"},
+        {"name": "greedy", "ranking": "random"},
+        {"name": "beam", "width": 2},
+        {"name": "population", "size": 8},
+    ],
+    ids=str,
+)
+def test_every_search_turns_an_easy_text_and_repeats_exactly(
+    tmp_path: Path, search: dict[str, object]
+) -> None:
+    examples = texts("a wonderful film but not for people in a hurry", "not a wonderful evening")
+    first = run(tmp_path / "a", examples, Lexicon(), attack(search))
+    assert [r.outcome for r in first] == ["succeeded", "succeeded"]
+    assert first == run(tmp_path / "b", examples[::-1], Lexicon(), attack(search))[::-1]

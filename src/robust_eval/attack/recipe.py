@@ -28,14 +28,21 @@ from robust_eval.attack.constraints import (
 )
 from robust_eval.attack.draft import WHOLE, Draft
 from robust_eval.attack.goal import GOALS, Goal
+from robust_eval.attack.populations import Beam, Population
 from robust_eval.attack.proposals import CHARACTER_PROPOSALS, Proposal
-from robust_eval.attack.search import SEARCHES, Search
+from robust_eval.attack.search import Greedy, RandomWalk, Search
+from robust_eval.attack.substitutes import SUBSTITUTES
 from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.rng import stream
 
 KEYS = ("name", "source", "departs", "goal", "search", "proposals", "constraints")
 MOST_PARTS = 32  # of one kind in an attack
-PROPOSALS: Mapping[str, type[Proposal]] = {kind.name: kind for kind in CHARACTER_PROPOSALS}
+PROPOSALS: Mapping[str, type[Proposal]] = {
+    kind.name: kind for kind in (*CHARACTER_PROPOSALS, *SUBSTITUTES)
+}
+SEARCHES: Mapping[str, type[Search]] = {
+    kind.name: kind for kind in (Greedy, Beam, Population, RandomWalk)
+}
 
 T = TypeVar("T")
 

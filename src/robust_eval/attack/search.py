@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar, Protocol
 
-from robust_eval.attack.draft import WHOLE, Draft
+from robust_eval.attack.draft import Draft
 from robust_eval.attack.goal import Judged, best, better
 from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.rng import choice, shuffled
@@ -233,7 +233,3 @@ class RandomWalk:
                     return
             if now is start.draft:
                 return  # nothing may change
-
-
-SEARCHES: dict[str, type[Search]] = {Greedy.name: Greedy, RandomWalk.name: RandomWalk}
-WHOLE_TEXT = (WHOLE,)
