@@ -63,7 +63,7 @@ def test_every_field_is_part_of_the_signature(field: str) -> None:
     changed = {
         "task": "pair", "scoring": "generate", "dtype": "float32", "endpoint": "completions", "base_url": "http://127.0.0.1:1", "level": 0.9, "learning_rate": 1e-3,
         "length_normalised": True, "calibrate": True, "limit": None, "epochs": 4, "train_batch_size": 4,
-        "prompting": "cot", "select": "random", "vote": "complexity", "temperature": 0.7, "chat": "off",
+        "prompting": "cot", "select": "random", "vote": "complexity", "temperature": 0.7, "prompt_source": "target", "chat": "off",
         "truncation": "tail", "layer_decay": 0.5, "class_weights": "off", "mixed_precision": "on",
         "gradient_checkpointing": "off", "validity": "words", "train_sizes": (10, 2000), "shot_counts": (0, 4),
     }.get(field)  # fmt: skip

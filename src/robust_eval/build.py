@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from robust_eval.data import OodSet, Reading, load_ood, ood_sets
@@ -25,11 +26,13 @@ def build_sets(
     exclude: Sequence[Example] = (),
     reading: Reading | None = None,
     progress: Progress = silent,
+    held_out: int = 0,
 ) -> tuple[ShiftedSet, ...]:
     """One shifted set per plan, in order; `*` becomes every natural shift that the data set has.
 
     Noise sets hold the clean set's ids in its order. `ood` maps a name to the user's own data and comes
-    before the catalog; `reading` says how. `limit` and `exclude` apply to natural shifts.
+    before the catalog; `reading` says how. `limit` and `exclude` apply to natural shifts, and
+    `held_out`: so many examples of an unpaired one are kept apart as demonstrations of its own domain.
     Raises DataError when a natural shift is asked for and none is known: a part of what was asked is
     never left out silently, not even when noise remains.
     """
@@ -51,7 +54,7 @@ def build_sets(
                 continue  # made by `attack.attack_sets`, which needs the models
             for name in list(waiting) if plan.name == EVERY else [plan.name]:
                 if found := waiting.pop(name, None):
-                    sets.append(_natural_set(dataset, found, limit, seed, exclude))
+                    sets.append(_natural_set(dataset, found, limit, seed, exclude, held_out))
                     advance(1)
     _require_distinct(sets)
     return tuple(sets)
@@ -146,9 +149,28 @@ def _natural_shifts(
 
 
 def _natural_set(
-    dataset: Dataset, ood: OodSet, limit: int | None, seed: int, exclude: Sequence[Example]
+    dataset: Dataset,
+    ood: OodSet,
+    limit: int | None,
+    seed: int,
+    exclude: Sequence[Example],
+    held_out: int,
 ) -> ShiftedSet:
-    loaded = load_ood(ood, dataset, limit=limit, seed=seed, exclude=exclude)
+    # A smaller limit draws the beginning of what a larger one draws: the set is the same either way.
+    wanted = None if limit is None else limit + held_out
+    loaded = load_ood(ood, dataset, limit=wanted, seed=seed, exclude=exclude)
+    pool: tuple[Example, ...] = ()
+    if held_out and not ood.paired:
+        kept = min(
+            len(loaded.examples) - held_out, len(loaded.examples) if limit is None else limit
+        )
+        if kept < held_out:
+            raise DataError(
+                f"'{ood.name}' has {len(loaded.examples)} examples, too few to test on and to hold "
+                f"{held_out} out as demonstrations; leave --prompt-source target out"
+            )
+        pool = loaded.examples[kept:]
+        loaded = replace(loaded, examples=loaded.examples[:kept])
     return ShiftedSet(
         family="domain",
         shift=ood.name,
@@ -160,6 +182,7 @@ def _natural_set(
         doses=_doses(dataset, loaded) if ood.paired else (),
         population=loaded.population,
         source=f"{ood.spec}, revision {loaded.revision}, content {loaded.fingerprint}",
+        demonstrations=pool,
     )
 
 

@@ -106,6 +106,8 @@ class ShiftedSet:
     preservation: tuple[Preservation, ...] = ()  # same order as examples; empty when not checked
     attacks: tuple[AttackResult, ...] = ()  # of an attack, in the order of examples
     budget: int | None = None  # queries that an attack might spend on one example
+    # Solved examples of the set's own domain, apart from `examples`, for prompts; not stored.
+    demonstrations: tuple[Example, ...] = ()
 
 
 # --- what is answered ----------------------------------------------------------------------------
@@ -184,6 +186,13 @@ class Prompted(Protocol):
     """
 
     def with_prompt(self, edit: str) -> Model | str: ...
+
+
+@runtime_checkable
+class Demonstrated(Protocol):
+    """A prompted model that can be shown other solved examples, under a fingerprint of its own."""
+
+    def with_demonstrations(self, pool: tuple[Example, ...]) -> Model: ...
 
 
 @runtime_checkable

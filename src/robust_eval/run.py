@@ -94,6 +94,7 @@ def evaluate(
     dataset = _load(settings, settings.dataset)
     train_spec = settings.train or training_spec(settings.dataset)
     train = _load(settings, train_spec) if train_spec else None
+    pool = max(64, 4 * settings.shots)
     splits = make_splits(
         dataset,
         train,
@@ -101,7 +102,7 @@ def evaluate(
         train_size=len((train or dataset).examples)
         if settings.train_size is None
         else settings.train_size,
-        pool_size=max(64, 4 * settings.shots),
+        pool_size=pool,
         seed=settings.seed,
         shots=settings.shots,
     )
@@ -116,6 +117,7 @@ def evaluate(
         exclude=seen,
         reading=Reading(dict(settings.columns), dict(settings.label_map), settings.encoding),
         progress=progress,
+        held_out=pool if settings.prompt_source == "target" else 0,
     )
     if policy is not None:
         require_named(policy, sets)

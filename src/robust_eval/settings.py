@@ -19,6 +19,7 @@ from robust_eval.rng import hexdigest
 SCORING = ("labels", "generate")
 PROMPTING = ("direct", "cot")
 SELECTIONS = ("balanced", "random", "similar", "complex")
+PROMPT_SOURCES = ("id", "target")
 VOTES = ("majority", "complexity")
 TRUNCATIONS = ("head", "tail", "head-tail")
 SWITCHES = ("auto", "on", "off")
@@ -82,6 +83,7 @@ class Settings:
     # written answers and demonstrations
     prompting: str = "direct"
     select: str = "balanced"
+    prompt_source: str = "id"  # domain of the demonstrations
     samples: int = 1
     vote: str = "majority"
     temperature: float = 0.0
@@ -178,6 +180,7 @@ class Settings:
             ("--prompting", self.prompting, PROMPTING),
             ("--select", self.select, SELECTIONS),
             ("--vote", self.vote, VOTES),
+            ("--prompt-source", self.prompt_source, PROMPT_SOURCES),
             ("--chat", self.chat, SWITCHES),
             ("--truncation", self.truncation, TRUNCATIONS),
             ("--class-weights", self.class_weights, SWITCHES),

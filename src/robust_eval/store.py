@@ -42,6 +42,7 @@ HTML, MARKDOWN, JUNIT, MODEL_INDEX = "report.html", "report.md", "junit.xml", "m
 OURS = (RUN, EXAMPLES, PREDICTIONS, HTML, MARKDOWN, JUNIT, MODEL_INDEX)
 LARGEST_RUN_JSON = 256 * 1024**2  # bytes
 PLAIN = ("example_id", "label", "text", "raw", "input_truncated")  # stored as they are
+NOT_IN_JSON = ("examples", "doses", "size", "preservation", "attacks", "demonstrations")  # of sets
 HOST_KEYS = ("host",)  # what differs between two equal runs: times, machine, calls made
 
 
@@ -196,7 +197,7 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
             {
                 f.name: getattr(shifted, f.name)
                 for f in dataclasses.fields(shifted)
-                if f.name not in ("examples", "doses", "size", "preservation", "attacks")
+                if f.name not in NOT_IN_JSON
             }
             | {"size": None if shifted.size is None else dataclasses.asdict(shifted.size)}
             | {"attacks": [dataclasses.asdict(result) for result in shifted.attacks]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,18 @@ from robust_eval.models import load_model
 from robust_eval.models.asking import Answers, ask_all
 from robust_eval.models.cache import PredictionCache
 from robust_eval.models.context import ModelContext
-from robust_eval.records import CLEAN, TASKS, Dataset, Example, ShiftedSet, TaskKind
+from robust_eval.records import (
+    CLEAN,
+    TASKS,
+    Dataset,
+    Example,
+    Job,
+    Model,
+    ModelCard,
+    Prediction,
+    ShiftedSet,
+    TaskKind,
+)
 from robust_eval.score import score_repeats
 
 Reviews = Callable[..., tuple[Example, ...]]
@@ -87,3 +98,40 @@ def test_repeats_come_back_from_the_cache_each_under_its_own_number(
     assert warm.calls == 0
     assert warm.repeats == cold.repeats
     assert ask(spec, repeats=2).repeats.items() <= cold.repeats.items()
+
+
+def test_a_set_with_demonstrations_of_its_own_is_asked_with_them(
+    test_set: Dataset, tmp_path: Path, review_context: Context
+) -> None:
+    class Shown:
+        """Answers with the first label that it was shown."""
+
+        def __init__(self, pool: tuple[Example, ...]) -> None:
+            self.pool = pool
+            label = str(pool[0].target)
+            self.card = ModelCard("shown", "shown", "model", "prompted", f"shown {label}", True)
+            self.label = label
+
+        def with_demonstrations(self, pool: tuple[Example, ...]) -> Model:
+            return Shown(pool)
+
+        def jobs(self, examples: Sequence[Example]) -> Iterator[Job]:
+            answers = [Prediction(e.id, label=self.label) for e in examples]
+            yield Job(tuple(range(len(examples))), lambda: answers)
+
+    (bad,) = (e for e in test_set.examples[1:2])
+    (good,) = (e for e in test_set.examples[:1])
+    far = ShiftedSet(
+        "domain", "far", "far", None, 0, False, test_set.examples, demonstrations=(bad,)
+    )
+    near = ShiftedSet("noise", "near", "near@1", 1, 0, True, test_set.examples)
+    bow = load_model("bow", "baseline", review_context())
+    with PredictionCache.open(tmp_path / "shown") as cache:
+        found = ask_all([Shown((good,)), bow], test_set, (far, near), cache)
+    labels = {
+        key: {p.label for p in given}
+        for (name, key), given in found.predictions.items()
+        if name == "shown"
+    }
+    assert labels == {CLEAN: {good.target}, "near@1": {good.target}, "far": {bad.target}}
+    assert ("bow", "far") in found.predictions

@@ -13,7 +13,7 @@ from robust_eval.build import build_sets, perturb_file
 from robust_eval.errors import DataError, RecipeError, UsageError
 from robust_eval.perturb.files import Repeats, write_perturbed
 from robust_eval.recipes import NoisePlan, parse_shifts
-from robust_eval.records import TASKS, Dataset, Example, TaskKind
+from robust_eval.records import TASKS, Dataset, Example, ShiftedSet, TaskKind
 
 SENTENCES = (
     "The quiet harbour wakes slowly while gulls argue over bread.",
@@ -301,3 +301,33 @@ def test_protected_words_of_a_plan_stay(tmp_path: Path) -> None:
     guarded = NoisePlan(plan.family, plan.shift, plan.key, 5, 0, plan.chain, ("quiet harbour",))
     (shifted,) = build_sets(clean_set(), [guarded], ood={}, limit=None, seed=0)
     assert shifted.examples[0].inputs["text"].startswith("THE quiet harbour WAKES")
+
+
+def test_held_out_demonstrations_leave_the_set_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "far.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps({"text": f"far text number {i}", "label": "ab"[i % 2]}) + "\n"
+            for i in range(30)
+        )
+    )
+    dataset = clean_set()
+    labels = sorted({str(example.target) for example in dataset.examples})
+    path.write_text(
+        path.read_text().replace('"a"', f'"{labels[0]}"').replace('"b"', f'"{labels[1]}"')
+    )
+
+    def made(held_out: int, limit: int = 10) -> ShiftedSet:
+        plans = parse_shifts(["ood:far"], seed=0)
+        (found,) = build_sets(
+            dataset, plans, ood={"far": str(path)}, limit=limit, seed=0, held_out=held_out
+        )
+        return found
+
+    plain, apart = made(0), made(8)
+    assert apart.examples == plain.examples
+    assert not plain.demonstrations
+    assert len(apart.demonstrations) == 8
+    assert not {e.id for e in apart.demonstrations} & {e.id for e in apart.examples}
+    with pytest.raises(DataError, match="leave --prompt-source target out"):
+        made(20)

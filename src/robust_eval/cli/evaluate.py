@@ -46,7 +46,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
                 "models", "baselines", "train", "task", "split", "encoding", "limit",
                 "seed", "level", "seeds", "draws", "equal_budgets", "scoring", "length_normalised", "calibrate", "template",
                 "max_new_tokens", "epochs", "learning_rate", "train_batch_size", "max_length",
-                "device", "dtype", "batch_size", "model_version", "repeats", "prompting", "select", "samples", "vote", "temperature", "chat", "base_url", "endpoint",
+                "device", "dtype", "batch_size", "model_version", "repeats", "prompting", "select", "samples", "vote", "temperature", "chat", "prompt_source", "base_url", "endpoint",
                 "attack_budget", "attack_limit", "attack_models",
                 "truncation", "layer_decay", "class_weights", "mixed_precision", "gradient_checkpointing",
                 "validity",

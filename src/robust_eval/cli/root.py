@@ -103,6 +103,7 @@ OPTIONS = (
     click.option("--label-word", "label_words", multiple=True, metavar="LABEL=WORDS", help="Words that the prompt uses for a label."),
     click.option("--prompting", default="direct", show_default=True, metavar="HOW", help="direct: the answer alone; cot: reasoning step by step, then the answer."),
     click.option("--select", default="balanced", show_default=True, metavar="HOW", help="Demonstrations: balanced, random, similar (to each example) or complex (most reasoning steps)."),
+    click.option("--prompt-source", default="id", show_default=True, metavar="WHICH", help="Demonstrations from the in-distribution pool (id), or for a natural shift from its own domain, held out (target)."),
     click.option("--chat", default="auto", show_default=True, metavar="HOW", help="A local model's own chat template: auto (where it has one), on or off."),
     click.option("--temperature", default=0.0, show_default=True, help="Of written answers; 0 is greedy."),
     click.option("--samples", default=1, show_default=True, metavar="N", help="Answers drawn for each example, which then vote; needs a temperature."),

@@ -11,6 +11,7 @@ from robust_eval.models.predict import Request, predict
 from robust_eval.records import (
     CLEAN,
     Dataset,
+    Demonstrated,
     Model,
     NotApplicable,
     Prediction,
@@ -47,7 +48,8 @@ def ask_all(
     """Every model's answers to the clean set and every shifted one.
 
     The sets that change texts go through one call a model, so that a batch may mix sets and
-    unchanged texts are answered once; each prompt-side set goes through one of its own. Stochastic
+    unchanged texts are answered once; each prompt-side set, and each that brings demonstrations of its
+    own domain, goes through one of its own. Stochastic
     models answer the clean set `repeats` times: what differs between two such answers is noise.
     """
     answers = Answers()
@@ -56,6 +58,9 @@ def ask_all(
         for shifted in sets:
             if shifted.prompt_edit is not None:
                 _ask_edited(model, shifted, shifted.prompt_edit, cache, answers, progress)
+            elif shifted.demonstrations and isinstance(model, Demonstrated):
+                shown = model.with_demonstrations(shifted.demonstrations)
+                _ask_set(shown, shifted, cache, answers, progress)
         if not model.card.deterministic:
             for repeat in range(1, repeats):
                 again = model.with_repeat(repeat) if isinstance(model, Sampled) else model
@@ -75,7 +80,10 @@ def _ask_inputs(
     progress: Progress,
 ) -> None:
     keyed = [(CLEAN, test.examples)]
-    keyed += [(s.key, s.examples) for s in sets if s.prompt_edit is None]
+    alike = (s for s in sets if s.prompt_edit is None)
+    if isinstance(model, Demonstrated):
+        alike = (s for s in alike if not s.demonstrations)
+    keyed += [(s.key, s.examples) for s in alike]
     requests = [Request(example, key) for key, examples in keyed for example in examples]
     stored, started = cache.stored, time.monotonic()
     predictions = iter(predict(model, requests, cache, progress=progress))
@@ -94,11 +102,19 @@ def _ask_edited(
     progress: Progress,
 ) -> None:
     edited = model.with_prompt(edit) if isinstance(model, Prompted) else NO_PROMPT
-    name = model.card.name
     if isinstance(edited, str):
-        answers.not_applicable.append(NotApplicable(name, shifted.key, edited))
+        answers.not_applicable.append(NotApplicable(model.card.name, shifted.key, edited))
         return
+    _ask_set(edited, shifted, cache, answers, progress)
+
+
+def _ask_set(
+    model: Model,
+    shifted: ShiftedSet,
+    cache: PredictionCache,
+    answers: Answers,
+    progress: Progress,
+) -> None:
     requests = [Request(example, shifted.key) for example in shifted.examples]
-    answers.predictions[name, shifted.key] = tuple(
-        predict(edited, requests, cache, progress=progress)
-    )
+    given = tuple(predict(model, requests, cache, progress=progress))
+    answers.predictions[model.card.name, shifted.key] = given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from random import Random
@@ -142,6 +142,15 @@ class CausalModel:
         for known in ("_fingerprint", "content_free"):
             twin.__dict__.pop(known, None)
         twin.prompt = changed
+        return twin
+
+    def with_demonstrations(self, pool: tuple[Example, ...]) -> CausalModel:
+        """The same weights, shown examples drawn from another pool."""
+        twin = copy.copy(self)
+        for known in ("_fingerprint", "content_free"):
+            twin.__dict__.pop(known, None)
+        twin.context = replace(self.context, demonstrations=pool)
+        twin.prompt = make_prompt(twin.context)
         return twin
 
     @property

@@ -8,6 +8,12 @@ if TYPE_CHECKING:
     from robust_eval.models.causal import CausalModel
 
 
+SOURCES = {
+    "id": "in-distribution training pool",
+    "target": "in-distribution training pool; for natural shifts, examples held out of their own domain",
+}
+
+
 def details_of(model: CausalModel) -> dict[str, Any]:
     """JSON-able facts: prompt, weights, scoring, decoding, licence."""
     settings = model.context.prompt
@@ -17,7 +23,7 @@ def details_of(model: CausalModel) -> dict[str, Any]:
         "template": f"{model.prompt.template.name}, version {model.prompt.template.version}",
         "selection": settings.select if settings.shots else "none",
         "shots": settings.shots,
-        "prompt_source": "in-distribution training pool" if settings.shots else "none",
+        "prompt_source": SOURCES[settings.prompt_source] if settings.shots else "none",
         "demonstrations": [shown.id for shown in model.prompt.demonstrations]
         if not model.prompt.nearest
         else f"the nearest of {len(model.prompt.demonstrations)} in the pool, for each example",

@@ -24,6 +24,7 @@ class PromptSettings:
     max_new_tokens: int = 16  # for generation
     prompting: str = "direct"  # "direct": the answer alone; "cot": reasoning first
     select: str = "balanced"  # which demonstrations: "balanced", "random", "similar", "complex"
+    prompt_source: str = "id"  # "target": a natural shift brings demonstrations of its own domain
     samples: int = 1  # chains drawn for each question, which then vote
     vote: str = "majority"  # or "complexity": chains count as often as they have steps
     temperature: float = 0.0  # 0 is greedy

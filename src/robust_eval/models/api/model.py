@@ -8,6 +8,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,6 +140,14 @@ class HostedModel:
         twin = copy.copy(self)
         twin.__dict__.pop("_fingerprint", None)
         twin._prompt = changed
+        return twin
+
+    def with_demonstrations(self, pool: tuple[Example, ...]) -> HostedModel:
+        """The same model, shown examples drawn from another pool."""
+        twin = copy.copy(self)
+        twin.__dict__.pop("_fingerprint", None)
+        twin._context = replace(self._context, demonstrations=pool)
+        twin._prompt = make_prompt(twin._context)
         return twin
 
     def with_repeat(self, repeat: int) -> HostedModel:
