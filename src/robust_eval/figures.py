@@ -151,3 +151,39 @@ class Analysis:
     noise_floors: tuple[NoiseFloor, ...] = ()
     relative_drops: tuple[RelativeDrop, ...] = ()
     corruption_errors: tuple[CorruptionError, ...] = ()
+
+
+Change = Literal["better", "worse", "no supported change"]
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRow:
+    """What one model does on one set in a newer run against an older one, on their common examples."""
+
+    old_model: str
+    new_model: str
+    set_key: str
+    what: Literal["score", "drop"]
+    old: float
+    new: float
+    change: Estimate  # new minus old
+    p_value: float
+    p_holm: float
+    test: str
+    verdict: Change
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiff:
+    """Two runs set against one another."""
+
+    old: str  # signature-like names of the two runs
+    new: str
+    metric: str
+    level: float
+    rows: tuple[DiffRow, ...]
+    notes: tuple[str, ...]  # what only one of them has, and what is not the same in both
+
+    @property
+    def regressed(self) -> bool:
+        return any(row.verdict == "worse" for row in self.rows)

@@ -14,14 +14,17 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from robust_eval.figures import Analysis as Analysis
 from robust_eval.figures import Calibration as Calibration
+from robust_eval.figures import Change as Change
 from robust_eval.figures import CorruptionError as CorruptionError
 from robust_eval.figures import CurvePoint as CurvePoint
+from robust_eval.figures import DiffRow as DiffRow
 from robust_eval.figures import GateCheck as GateCheck
 from robust_eval.figures import GateOutcome as GateOutcome
 from robust_eval.figures import GateResult as GateResult
 from robust_eval.figures import LimitKind as LimitKind
 from robust_eval.figures import NoiseFloor as NoiseFloor
 from robust_eval.figures import RelativeDrop as RelativeDrop
+from robust_eval.figures import RunDiff as RunDiff
 from robust_eval.figures import SeverityCurve as SeverityCurve
 from robust_eval.figures import WorstCase as WorstCase
 from robust_eval.measures import Dose as Dose

@@ -18,9 +18,7 @@ from robust_eval.attack import (
     attack_sets,
     victims_of,
 )
-from robust_eval.build import build_sets
-from robust_eval.contenders import model_context, model_groups
-from robust_eval.data import Reading, Splits, load, make_splits, training_spec
+from robust_eval.data import Splits
 from robust_eval.errors import InfrastructureError, OutputError
 from robust_eval.estimate import (
     characters,
@@ -36,6 +34,7 @@ from robust_eval.models.asking import Answers, ask_all
 from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.models.groups import pooled_answers
 from robust_eval.models.predict import near_ties
+from robust_eval.preparation import prepare
 from robust_eval.recipes import parse_shifts
 from robust_eval.records import (
     SCHEMA_VERSION,
@@ -90,42 +89,15 @@ def evaluate(
     cache_dir = cache_folder(output.cache_dir)
     plans = parse_shifts(settings.shifts, seed=settings.seed)
     folder = _open(settings, output)
-
-    dataset = _load(settings, settings.dataset)
-    train_spec = settings.train or training_spec(settings.dataset)
-    train = _load(settings, train_spec) if train_spec else None
-    pool = max(64, 4 * settings.shots)
-    splits = make_splits(
-        dataset,
-        train,
-        limit=settings.limit,
-        train_size=len((train or dataset).examples)
-        if settings.train_size is None
-        else settings.train_size,
-        pool_size=pool,
-        seed=settings.seed,
-        shots=settings.shots,
-    )
-    test = splits.test
-    seen = (*splits.train, *splits.dev, *splits.demonstrations)
-    sets = build_sets(
-        test,
-        plans,
-        ood=dict(settings.ood),
-        limit=settings.limit,
-        seed=settings.seed,
-        exclude=seen,
-        reading=Reading(dict(settings.columns), dict(settings.label_map), settings.encoding),
-        progress=progress,
-        held_out=pool if settings.prompt_source == "target" else 0,
-    )
-    if policy is not None:
-        require_named(policy, sets)
-    account = Account(output.requests)
-    context = model_context(settings, splits, cache_dir, output.offline, progress, account)
-    groups = model_groups(settings, context)
-    models = tuple(model for group in groups for model in group.members)
+    ready = prepare(settings, output, plans, cache_dir, progress=progress)
+    splits, sets, groups, account = ready.splits, ready.sets, ready.groups, ready.account
+    test, models = splits.test, ready.models
     attacks = [plan for plan in plans if isinstance(plan, AttackPlan)]
+    if policy is not None:
+        # The key of an attack's set names its victim too; its name is enough here.
+        names = {n for s in sets for n in (s.shift, s.key)} | {plan.attack.name for plan in attacks}
+        families = {s.family for s in sets} | ({"adversarial"} if attacks else set())
+        require_named(policy, names, families)
     victims = victims_of(models, settings.attack_models)
     inputs = _inputs_fingerprint(test, splits, sets, models, attacks)
 
@@ -246,17 +218,6 @@ def failed_requests(record: RunRecord) -> int:
 def _open(settings: Settings, output: Output) -> store.RunFolder:
     path = Path(output.folder) if output.folder else REPORTS / settings.default_name()
     return store.open_run(path, settings.as_dict(), overwrite=output.overwrite)
-
-
-def _load(settings: Settings, spec: str) -> Dataset:
-    return load(
-        spec,
-        task=settings.task,
-        columns=dict(settings.columns),
-        label_map=dict(settings.label_map),
-        split=settings.split if spec == settings.dataset else None,
-        encoding=settings.encoding,
-    )
 
 
 def _speeds(answers: Answers, test: Dataset, sets: Sequence[ShiftedSet]) -> dict[str, float]:

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 RUN, EXAMPLES, PREDICTIONS = "run.json", "examples.parquet", "predictions.parquet"
 HTML, MARKDOWN, JUNIT, MODEL_INDEX = "report.html", "report.md", "junit.xml", "model-index.yml"
-OURS = (RUN, EXAMPLES, PREDICTIONS, HTML, MARKDOWN, JUNIT, MODEL_INDEX)
+DIFF = "diff.html"
+OURS = (RUN, EXAMPLES, PREDICTIONS, HTML, MARKDOWN, JUNIT, MODEL_INDEX, DIFF)
 LARGEST_RUN_JSON = 256 * 1024**2  # bytes
 PLAIN = ("example_id", "label", "text", "raw", "input_truncated")  # stored as they are
 NOT_IN_JSON = ("examples", "doses", "size", "preservation", "attacks", "demonstrations")  # of sets

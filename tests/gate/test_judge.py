@@ -121,12 +121,12 @@ def test_a_shift_that_the_policy_names_and_the_run_lacks_is_inconclusive(typos: 
 
 
 def test_a_name_that_the_run_will_not_make_is_refused_before_it_starts(typos: Run) -> None:
-    sets = typos("+" * 4, "+" * 4).sets
+    names, families = {"typos"}, {"noise"}
     with pytest.raises(UsageError, match="did you mean 'typos'"):
-        require_named(drop(0.05, shifts=(("typoes", Limits(max_drop=0.1)),)), sets)
+        require_named(drop(0.05, shifts=(("typoes", Limits(max_drop=0.1)),)), names, families)
     with pytest.raises(UsageError, match="family 'domain'"):
-        require_named(drop(0.05, families=(("domain", Limits(max_drop=0.1)),)), sets)
-    require_named(drop(0.05, required=("typos",)), sets)
+        require_named(drop(0.05, families=(("domain", Limits(max_drop=0.1)),)), names, families)
+    require_named(drop(0.05, required=("typos",)), names, families)
 
 
 def test_one_failing_check_fails_the_gate_whatever_the_others_say(record: Run) -> None:

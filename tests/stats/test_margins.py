@@ -27,7 +27,7 @@ def test_as_many_losses_as_the_limit_explains_are_tested_as_a_binomial_count() -
 
 def test_the_pair_tail_is_the_sum_over_every_outcome() -> None:
     lost, gained, n, limit = 4, 2, 12, 0.1
-    p = margins._restricted_pairs(lost, gained, n, limit)
+    p = margins.restricted_pairs(lost, gained, n, limit)
     expected = sum(
         multinomial.pmf([b, c, n - b - c], n, [*p, 1 - sum(p)])
         for b, c in itertools.product(range(n + 1), repeat=2)
@@ -48,7 +48,7 @@ def test_the_restricted_pair_is_the_likeliest_at_its_margin() -> None:
         )
 
     for margin in (-0.2, -0.05, 0.02, 0.3):
-        first, second = margins._restricted_pairs(lost, gained, n, margin)
+        first, second = margins.restricted_pairs(lost, gained, n, margin)
         assert first - second == pytest.approx(margin)
         best = likelihood(second, margin)
         assert best >= likelihood(second * 1.01, margin)
@@ -57,7 +57,7 @@ def test_the_restricted_pair_is_the_likeliest_at_its_margin() -> None:
 
 def test_the_group_tail_is_the_sum_over_every_outcome() -> None:
     n, m, x, y, limit = 14, 9, 11, 6, 0.1
-    first, second = margins._restricted_groups(x, n, y, m, limit)
+    first, second = margins.restricted_groups(x, n, y, m, limit)
     assert first - second == pytest.approx(limit)
     expected = sum(
         binom.pmf(i, n, first) * binom.pmf(j, m, second)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robust_eval.errors import EXIT_INFRASTRUCTURE, EXIT_PASS, UsageError
 
+if TYPE_CHECKING:
+    from robust_eval.settings import Output, Settings
 
-def evaluate_command(options: dict[str, Any]) -> int:
-    """Runs and shows; 0, the gate's 1 or 3, or 4 when requests failed. Raises RobustEvalError for everything else."""
-    from robust_eval.cli import terminal
-    from robust_eval.cli.gate import policy_of
+
+def settings_of(options: dict[str, Any]) -> tuple[Settings, Output]:
+    """What the options of the root command ask for. Raises UsageError."""
     from robust_eval.cli.hosted import limits_of
-    from robust_eval.gate import exit_code
-    from robust_eval.run import evaluate, failed_requests
     from robust_eval.settings import Output, Settings, largest, pairs
 
     if not options["models"] and not options["dataset"]:
@@ -21,7 +20,6 @@ def evaluate_command(options: dict[str, Any]) -> int:
             "nothing to do; try: robust-eval --model demo:gemma-3-270m --dataset demo:rotten-tomatoes "
             "--shift noisy (or --help)"
         )
-    quiet = options["quiet"]
     output = Output(
         folder=options["out"],
         overwrite=options["overwrite"],
@@ -53,6 +51,18 @@ def evaluate_command(options: dict[str, Any]) -> int:
             )
         },
     )  # fmt: skip
+    return settings, output
+
+
+def evaluate_command(options: dict[str, Any]) -> int:
+    """Runs and shows; 0, the gate's 1 or 3, or 4 when requests failed. Raises RobustEvalError for everything else."""
+    from robust_eval.cli import terminal
+    from robust_eval.cli.gate import policy_of
+    from robust_eval.gate import exit_code
+    from robust_eval.run import evaluate, failed_requests
+
+    quiet = options["quiet"]
+    settings, output = settings_of(options)
     policy = policy_of(options, level=settings.level)
     record, folder = evaluate(
         settings,

@@ -179,11 +179,23 @@ def _given(ctx: click.Context, name: str) -> bool:
 
 
 def _register() -> None:
-    from robust_eval.cli.audit import verify
+    from robust_eval.cli.audit import diff, merge, verify
     from robust_eval.cli.commands import doctor, list_, perturb, report, sheet
     from robust_eval.cli.gate import gate
+    from robust_eval.cli.plan import plan_command
 
-    for command in (list_, perturb, report, sheet, gate, verify, doctor):
+    for command in (
+        plan_command(OPTIONS),
+        list_,
+        perturb,
+        report,
+        sheet,
+        gate,
+        verify,
+        diff,
+        merge,
+        doctor,
+    ):
         robust_eval.add_command(command)
 
 

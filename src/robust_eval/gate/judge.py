@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from robust_eval.errors import (
@@ -91,16 +91,14 @@ def _concluded(checks: list[GateCheck], name: str, level: float, minimum_n: int)
     return GateResult(name, outcome, level, minimum_n, judged)
 
 
-def require_named(policy: Policy, sets: Sequence[ShiftedSet]) -> None:
+def require_named(policy: Policy, known: Collection[str], families: Collection[str]) -> None:
     """Raises UsageError when the policy names a shift, set or family that the run will not make."""
-    known = {name for s in sets for name in (s.shift, s.key)}
     for name in policy.named():
         if name not in known:
             raise UsageError(
                 f"{policy.name} names the shift {name!r}, which this run does not make"
                 f"{did_you_mean(name, known)}"
             )
-    families = {s.family for s in sets}
     for family, _ in policy.families:
         if family not in families:
             raise UsageError(

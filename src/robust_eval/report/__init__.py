@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from robust_eval.report import matrix, seal
+from robust_eval.report.diff_page import diff_rows, diff_sentence, render_diff
 from robust_eval.report.gates import GateView, gate_view
 from robust_eval.report.html import render_html
 from robust_eval.report.junit import render_junit
@@ -15,8 +16,11 @@ __all__ = [
     "GateView",
     "HeadlineRow",
     "Summary",
+    "diff_rows",
+    "diff_sentence",
     "gate_view",
     "matrix",
+    "render_diff",
     "render_html",
     "render_junit",
     "render_markdown",

@@ -28,9 +28,9 @@ def render_html(record: RunRecord) -> str:
     """
     from markupsafe import Markup
 
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     page = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             record=record,
@@ -87,14 +87,14 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(sha256(text.encode('utf-8')).digest()).decode('ascii')}"
 
 
-def _asset(file: str) -> str:
+def asset(file: str) -> str:
     """A style or script, as it stands between its tags: line ends as HTML parsers normalise them."""
     text = (TEMPLATES / file).read_text(encoding="utf-8")
     return "\n" + text.replace("\r\n", "\n").strip() + "\n"
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(

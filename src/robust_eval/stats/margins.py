@@ -51,10 +51,10 @@ def paired_counts(lost: int, gained: int, n: int, limit: float, *, level: float 
     check_count(min(lost, gained), n)
 
     def within(margin: float) -> float:
-        return _difference_tail(lost - gained, n, *_restricted_pairs(lost, gained, n, margin))
+        return difference_tail(lost - gained, n, *restricted_pairs(lost, gained, n, margin))
 
     def beyond(margin: float) -> float:
-        return _difference_tail(gained - lost, n, *_restricted_pairs(gained, lost, n, -margin))
+        return difference_tail(gained - lost, n, *restricted_pairs(gained, lost, n, -margin))
 
     value = (lost - gained) / n
     low, high = inverted(value, within, beyond, level)
@@ -77,12 +77,12 @@ def two_counts(
     value = successes / n - other / other_n
 
     def within(margin: float) -> float:
-        first, second = _restricted_groups(successes, n, other, other_n, margin)
-        return _groups_tail(value, n, other_n, first, second)
+        first, second = restricted_groups(successes, n, other, other_n, margin)
+        return groups_tail(value, n, other_n, first, second)
 
     def beyond(margin: float) -> float:
-        second, first = _restricted_groups(other, other_n, successes, n, -margin)
-        return _groups_tail(-value, other_n, n, second, first)
+        second, first = restricted_groups(other, other_n, successes, n, -margin)
+        return groups_tail(-value, other_n, n, second, first)
 
     low, high = inverted(value, within, beyond, level)
     shares = ((successes + 1) / (n + 2), n), ((other + 1) / (other_n + 2), other_n)
@@ -200,10 +200,10 @@ def inverted(
     return edge(beyond, -1.0), edge(within, 1.0)
 
 
-def _restricted_pairs(lost: int, gained: int, n: int, margin: float) -> tuple[float, float]:
+def restricted_pairs(lost: int, gained: int, n: int, margin: float) -> tuple[float, float]:
     """The likeliest (P(lost), P(gained)) among those whose difference is the margin."""
     if margin < 0:
-        return _restricted_pairs(gained, lost, n, -margin)[::-1]
+        return restricted_pairs(gained, lost, n, -margin)[::-1]
     same = n - lost - gained
     b = (lost + gained) * (1 - margin) - 2 * gained * margin - 2 * same * margin
     c = gained * margin * (1 - margin)
@@ -212,7 +212,7 @@ def _restricted_pairs(lost: int, gained: int, n: int, margin: float) -> tuple[fl
     return other + margin, other
 
 
-def _difference_tail(observed: int, n: int, lost: float, gained: float) -> float:
+def difference_tail(observed: int, n: int, lost: float, gained: float) -> float:
     """P(lost - gained <= observed) among n pairs."""
     import numpy as np
     from scipy.special import bdtr
@@ -229,7 +229,7 @@ def _difference_tail(observed: int, n: int, lost: float, gained: float) -> float
     return min(1.0, math.fsum((binom.pmf(counts, n, moved) * share).tolist()))
 
 
-def _restricted_groups(
+def restricted_groups(
     successes: int, n: int, other: int, other_n: int, margin: float
 ) -> tuple[float, float]:
     """The likeliest two proportions among those whose difference is the margin, by bisection.
@@ -258,7 +258,7 @@ def _restricted_groups(
     return min(1.0, max(0.0, second + margin)), second
 
 
-def _groups_tail(observed: float, n: int, other_n: int, first: float, second: float) -> float:
+def groups_tail(observed: float, n: int, other_n: int, first: float, second: float) -> float:
     """P(x/n - y/m <= observed) for independent binomial x and y."""
     import numpy as np
     from scipy.special import bdtrc

@@ -132,6 +132,11 @@ class HostedModel:
             details=self._details(),
         )
 
+    @property
+    def price(self) -> Price | None:
+        """What its tokens cost, where a table of prices says so."""
+        return self._price()
+
     def with_prompt(self, edit: str) -> HostedModel | str:
         """The same model under an edited prompt, or why the edit does not apply."""
         changed = edited(self._prompt, edit)

@@ -1,0 +1,68 @@
+"""`robust-eval plan`: a run's size, time, cost and power before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from robust_eval.errors import EXIT_PASS
+
+
+def plan_command(options: Sequence[Callable[[Any], Any]]) -> click.Command:
+    """The subcommand, with the options of the root command."""
+
+    def plan(**given: Any) -> int:
+        """Say what a run would ask, take and be able to find, with the options of the run itself.
+
+        Data are read and perturbed; no model is asked and no weights are loaded.
+        """
+        from robust_eval.cli import terminal
+        from robust_eval.cli.evaluate import settings_of
+        from robust_eval.cli.gate import policy_of
+        from robust_eval.estimate import in_words
+        from robust_eval.plan import plan as planned
+
+        settings, output = settings_of(given)
+        policy_of(given, level=settings.level)  # a wrong policy is told before the run too
+        quiet = given["quiet"]
+        found = planned(
+            settings, output, progress=terminal.no_progress if quiet else terminal.progress
+        )
+        terminal.show_table(
+            "Model calls, and tokens read and written for them (about)",
+            ("model", "role", "answers", "calls", "tokens read", "tokens written", "time", "cost, US$"),
+            (
+                (
+                    row.model,
+                    row.role,
+                    f"{row.answers:,}",
+                    f"{row.calls:,}",
+                    f"{row.prompt_tokens:,}",
+                    f"{row.answer_tokens:,}",
+                    in_words(row.seconds) if row.calls else "none: all cached",
+                    "-" if row.cost is None else f"{row.cost:.2f}",
+                )
+                for row in found.asked
+            ),
+        )  # fmt: skip
+        terminal.show_line(
+            f"{found.clean:,} clean and {found.shifted:,} shifted examples, {found.sets} shifted set{'s' * (found.sets != 1)}; "
+            f"{sum(row.calls for row in found.asked):,} model calls, {in_words(found.seconds)}, "
+            "without fine-tuning"
+        )
+        points = terminal.points
+        terminal.show_line(
+            f"smallest drop found with 80% power: {points(found.detectable_drop)} points for one model on one "
+            f"paired set; {points(found.detectable_difference)} for a difference of drops, "
+            f"{points(found.detectable_adjusted)} after adjusting for {found.tests} test{'s' * (found.tests != 1)} "
+            "(if a tenth of the answers turn)"
+        )
+        return EXIT_PASS
+
+    command: Any = plan
+    for option in reversed(options):
+        command = option(command)
+    made: click.Command = click.command("plan")(command)
+    return made

@@ -1,0 +1,86 @@
+"""A run before a model is asked: data, splits, shifted sets, and models by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from robust_eval.build import build_sets
+from robust_eval.contenders import model_context, model_groups
+from robust_eval.data import Reading, Splits, load, make_splits, training_spec
+from robust_eval.models.account import Account
+from robust_eval.models.groups import Group
+from robust_eval.recipes import Plan
+from robust_eval.records import Dataset, Model, Progress, ShiftedSet, silent
+from robust_eval.settings import Output, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything that a run needs before a model is asked: no weights are loaded yet.
+
+    Sets that an attack makes are not among them: they take a model.
+    """
+
+    splits: Splits
+    sets: tuple[ShiftedSet, ...]
+    groups: tuple[Group, ...]
+    account: Account
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return tuple(model for group in self.groups for model in group.members)
+
+
+def prepare(
+    settings: Settings,
+    output: Output,
+    plans: Sequence[Plan],
+    cache_dir: Path,
+    *,
+    progress: Progress = silent,
+) -> Prepared:
+    """Data, splits, shifted sets and models by name. Raises RobustEvalError subclasses."""
+    dataset = _load(settings, settings.dataset)
+    train_spec = settings.train or training_spec(settings.dataset)
+    train = _load(settings, train_spec) if train_spec else None
+    pool = max(64, 4 * settings.shots)
+    splits = make_splits(
+        dataset,
+        train,
+        limit=settings.limit,
+        train_size=len((train or dataset).examples)
+        if settings.train_size is None
+        else settings.train_size,
+        pool_size=pool,
+        seed=settings.seed,
+        shots=settings.shots,
+    )
+    seen = (*splits.train, *splits.dev, *splits.demonstrations)
+    sets = build_sets(
+        splits.test,
+        plans,
+        ood=dict(settings.ood),
+        limit=settings.limit,
+        seed=settings.seed,
+        exclude=seen,
+        reading=Reading(dict(settings.columns), dict(settings.label_map), settings.encoding),
+        progress=progress,
+        held_out=pool if settings.prompt_source == "target" else 0,
+    )
+    account = Account(output.requests)
+    context = model_context(settings, splits, cache_dir, output.offline, progress, account)
+    groups = model_groups(settings, context)
+    return Prepared(splits, sets, groups, account)
+
+
+def _load(settings: Settings, spec: str) -> Dataset:
+    return load(
+        spec,
+        task=settings.task,
+        columns=dict(settings.columns),
+        label_map=dict(settings.label_map),
+        split=settings.split if spec == settings.dataset else None,
+        encoding=settings.encoding,
+    )

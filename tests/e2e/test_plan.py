@@ -1,0 +1,65 @@
+"""plan: the calls it announces are the calls that a run makes, and nothing heavy is loaded for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+QUICK = ("--model", "scripted:length", "--baseline", "bow", "--dataset", "reviews.csv",
+         "--shift", "smoke", "--limit", "60", "--out", "run")  # fmt: skip
+
+
+def calls(output: str) -> list[int]:
+    rows = [line.split("\t") for line in output.splitlines() if line.count("\t") > 4]
+    return [int(row[3].replace(",", "")) for row in rows[1:]]
+
+
+def test_the_plan_names_the_calls_that_the_run_then_makes(
+    robust_eval: Run, reviews: Path, tmp_path: Path
+) -> None:
+    planned = robust_eval("plan", *QUICK)
+    assert planned.returncode == 0, planned.stderr
+    assert not (tmp_path / "run").exists()
+    assert "smallest drop found with 80% power" in planned.stdout
+    assert robust_eval(*QUICK).returncode == 0
+    made = json.loads((tmp_path / "run" / "run.json").read_text())["host"]["model_calls"]
+    assert sum(calls(planned.stdout)) == made > 0
+    assert calls(robust_eval("plan", *QUICK).stdout) == [0, 0]
+
+
+def test_planning_loads_neither_torch_nor_transformers(
+    robust_eval: Run, reviews: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('loaded', sorted({'torch', 'transformers'} & set(sys.modules)), "
+        "file=sys.stderr))\n"
+    )
+    result = robust_eval("plan", *QUICK, PYTHONPATH=f"{tmp_path}:{_source()}")
+    assert result.returncode == 0, result.stderr
+    assert "loaded []" in result.stderr
+
+
+def _source() -> str:
+    import robust_eval
+
+    return str(Path(robust_eval.__file__).parents[1])
+
+
+def test_a_plan_is_refused_as_the_run_would_be(robust_eval: Run, reviews: Path) -> None:
+    for arguments, said in (
+        (("plan", "--dataset", "reviews.csv"), "no model"),
+        (("plan", *QUICK, "--shift", "keybord-typos"), "keyboard-typos"),
+        (("plan", *QUICK, "--max-drop", "5"), "write 0.05"),
+        (("plan",), "nothing to do"),
+    ):
+        result = robust_eval(*arguments)
+        assert result.returncode == 2
+        assert said in result.stderr
