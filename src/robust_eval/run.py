@@ -290,8 +290,20 @@ def _warnings(
             lines.append(
                 f"{card.name}: {unparsed} of {len(answers)} answers name no label (counted wrong)"
             )
+        if written := _without_scores(card, answers):
+            lines.append(
+                f"{card.name}: {written} of {len(answers)} answers were read from written text, as the "
+                "server showed no log-probabilities of the labels there"
+            )
         lines += (f"{card.name}: {warning}" for warning in card.details.get("warnings", ()))
     return tuple(lines)
+
+
+def _without_scores(card: ModelCard, answers: Sequence[Prediction]) -> int:
+    """Labels of a hosted model that label scores were asked for and not had."""
+    if "server" not in card.details or not str(card.details["scoring"]).startswith("label"):
+        return 0
+    return sum(p.label is not None and p.label_logprobs is None for p in answers)
 
 
 def _plan_line(

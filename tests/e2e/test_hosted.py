@@ -57,6 +57,7 @@ def test_with_a_third_of_the_requests_lost_the_record_is_that_of_a_run_without_f
     assert store.comparable(tmp_path / "lossy") == store.comparable(tmp_path / "whole")
     host = json.loads((tmp_path / "lossy" / "run.json").read_text())["host"]
     assert host["usage"]["openai:grader"]["requests"] == ASKED + sum(lossy.lost.values())
+    assert f"openai:grader: {ASKED + sum(lossy.lost.values())} requests, " in result.stderr
 
 
 def test_failed_requests_are_left_out_counted_and_asked_again_by_the_same_command(
@@ -325,6 +326,7 @@ def test_the_key_is_in_no_file_log_error_or_report(
         ]
         assert server.keys[f"Bearer {CANARY}"] > ASKED
         assert [result.returncode for result in results] == [0, 4, 70]
+        assert f"{ASKED} of {ASKED} answers were read from written text" in results[0].stderr
     with Indiscreet(key="another") as server:
         results.append(robust_eval(*arguments(server.address, "wrong"), **key))
         assert results[-1].returncode == 2

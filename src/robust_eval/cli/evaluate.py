@@ -73,6 +73,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
     )
     if not quiet:
         terminal.show_summary(record)
+        terminal.show_usage(record)
     if policy is not None and record.gate is not None:
         terminal.show_gate(record, quiet=quiet)
     failed = failed_requests(record)

@@ -179,6 +179,22 @@ def show_gate(record: RunRecord, *, quiet: bool = False) -> None:
     print(printable(f"gate: {gate.sentence}"))
 
 
+def show_usage(record: RunRecord) -> None:
+    """What hosted models were asked in this run, one line each on stderr."""
+    for model, used in record.host.get("usage", {}).items():
+        line = (
+            f"{model}: {used['requests']:,} requests, {used['prompt_tokens']:,} prompt and "
+            f"{used['completion_tokens']:,} completion tokens"
+        )
+        if used["estimated_requests"]:
+            line += (
+                f" ({used['estimated_requests']:,} requests counted at the most they may have used)"
+            )
+        if "cost" in used:
+            line += f", ${used['cost']:.4f} by the prices of {used['prices_of']}"
+        say(line)
+
+
 def points(share: float, *, sign: bool = False) -> str:
     """A share in percentage points with one decimal."""
     return f"{100 * share:+.1f}" if sign else f"{100 * share:.1f}"
