@@ -46,6 +46,42 @@ def main() -> None:
         answers = lm.loglikelihood(requests, disable_tqdm=True)
         return [float(value) for value, _ in answers], time.perf_counter() - start
 
+    def written(count: int, batch_size: int) -> tuple[list[str], float]:
+        lm.batch_size_per_gpu = batch_size
+        wanted = {
+            "until": ["\ue000"],  # ends nothing: every answer has as many tokens
+            "max_gen_toks": task["new"],
+            "min_new_tokens": task["new"],
+            "do_sample": False,
+        }
+        requests = [
+            Instance("generate_until", {}, (prompt, wanted), i)
+            for i, prompt in enumerate(task["prompts"][:count])
+        ]
+        start = time.perf_counter()
+        return lm.generate_until(requests, disable_tqdm=True), time.perf_counter() - start
+
+    if "new" in task:
+        count = min(options.sample, len(task["prompts"]))
+        runs = {size: written(count, size) for size in map(int, options.batch_sizes.split(","))}
+        best = min(runs, key=lambda size: runs[size][1])
+        options.out.write_text(
+            json.dumps(
+                {
+                    "texts": runs[best][0],
+                    "seconds": runs[best][1],
+                    "batch_size": best,
+                    "tried": {size: count / seconds for size, (_, seconds) in runs.items()},
+                    "threads": torch.get_num_threads(),
+                    "versions": {
+                        name: version(name) for name in ("lm_eval", "transformers", "torch")
+                    },
+                }
+            ),
+            "utf-8",
+        )
+        return
+
     scored(2, 1)  # warm-up
     tried = {}
     for size in map(int, options.batch_sizes.split(",")):

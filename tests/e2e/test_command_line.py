@@ -208,3 +208,28 @@ def test_a_run_killed_at_ten_random_moments_resumes_to_the_same_record(
     assert robust_eval(*arguments).returncode == 0
     assert store.comparable(tmp_path / "killed") == store.comparable(tmp_path / "whole")
     assert not list((tmp_path / "killed").glob(".robust-eval-partial-*"))
+
+
+def test_prompt_side_shift_is_shown_apart_and_leaves_models_without_a_prompt_out(
+    robust_eval: Run, reviews: Path, tmp_path: Path
+) -> None:
+    result = robust_eval(
+        "--model", "scripted:prompted?accuracy=0.9&loss=0.3", "--baseline", "bow", "--dataset",
+        "reviews.csv", "--shift", "label-case", "--shift", "smoke", "--limit", "60", "--out", "run",
+    )  # fmt: skip
+    expect(result, 0, "predictions")
+    assert "not applicable to bow (it has no prompt): label-case" in result.stdout
+    record = store.load(tmp_path / "run")
+    assert {gap.model for gap in record.gaps if gap.set_key == "label-case"} == {
+        "scripted:prompted?accuracy=0.9&loss=0.3"
+    }
+    assert all(row.shift != "label-case" for row in record.comparisons)
+    assert "Prompt-side shift" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+
+
+def test_templates_are_listed_with_their_versions(robust_eval: Run) -> None:
+    result = robust_eval("list", "templates")
+    expect(result, 0)
+    rows = {line.split("\t")[0]: line.split("\t") for line in result.stdout.splitlines()}
+    assert rows["sentiment"][1:4] == ["2", "classification", "direct"]
+    assert rows["math-cot"][3] == "cot"
