@@ -28,6 +28,7 @@ PEER_TEXTS = 200
 ROUNDS = 5
 SEVERITY = 3
 TARGETS = {"characters": 20_000, "words": 10_000, "surface": 10_000}
+LEAST = 2_000  # of any other group
 PEERS = {
     "keyboard-typos": ("char", "KeyboardAug", {"aug_word_max": None}),
     "ocr-confusions": ("char", "OcrAug", {"aug_word_max": None}),
@@ -87,20 +88,23 @@ def main() -> int:
     examples = [Example(str(i), {"text": t}, "", str(i)) for i, t in enumerate(texts(TEXTS))]
     originals = texts(PEER_TEXTS)
     print(
-        f"{'perturbation':<22}{'group':<12}{'texts/s':>10}{'alone':>10}{'nlpaug':>10}{'ratio':>8}{'whole':>8}"
+        f"{'perturbation':<26}{'group':<12}{'texts/s':>10}{'alone':>10}{'nlpaug':>10}{'ratio':>8}{'whole':>8}"
     )
     missed = 0
     for name, kind in REGISTRY.items():
+        if kind.needs:  # works on whole examples, not on texts
+            continue
         mine = per_second(ours(name, examples), TEXTS)
-        line = f"{name:<22}{kind.group:<12}{mine:>10,.0f}"
+        line = f"{name:<26}{kind.group:<12}{mine:>10,.0f}"
         noise = per_second(alone(name, texts(TEXTS)), TEXTS)
         line += f"{noise:>10,.0f}"
         if work := peer(name, originals):
             theirs = per_second(work, PEER_TEXTS)
             line += f"{theirs:>10,.0f}{noise / theirs:>8.1f}{mine / theirs:>8.1f}"
-        if name != "mixed-noise" and mine < TARGETS[kind.group]:
+        target = TARGETS.get(kind.group, LEAST)
+        if name != "mixed-noise" and mine < target:
             missed += 1
-            line += f"  under {TARGETS[kind.group]:,}"
+            line += f"  under {target:,}"
         print(line, flush=True)
     return 1 if missed else 0
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from robust_eval.errors import RecipeError
 from robust_eval.perturb import REGISTRY, make, perturb_example
 from robust_eval.perturb.draws import SEVERITIES
+from robust_eval.perturb.gallery import GROUPS
 from robust_eval.records import FAMILIES, Example, Perturbation
 from robust_eval.rng import digest, stream
 
@@ -24,24 +25,29 @@ NAMES = sorted(REGISTRY)
 ON_TEXTS = [name for name in NAMES if not REGISTRY[name].needs]
 NESTING = [name for name in NAMES if REGISTRY[name].nests]
 
-SENTENCES = tuple(
-    f"{opening} the theater didn't {middle}, {closing}"
-    for opening in (
-        "Honestly, our neighbors thought that",
-        '"I am sure," she said, "that',
-        "It is a beautiful color but",
-        "Their well-made film, which we are going to see tonight:",
-    )
-    for middle in (
-        "receive the favorite character",
-        "know whether it would be something for people",
-        "believe in an interesting description of the whole story",
-    )
-    for closing in (
-        "and you will definitely love it! Great music, too.",
-        "because nothing here is really new; it's about 20 minutes too long.",
-        'so we are not coming back before "the right time" (maybe next year).',
-    )
+SENTENCES = (
+    *(
+        f"{opening} the theater didn't {middle}, {closing}"
+        for opening in (
+            "Honestly, our neighbors thought that",
+            '"I am sure," she said, "that',
+            "It is a beautiful color but",
+            "Their well-made film, which we are going to see tonight:",
+        )
+        for middle in (
+            "receive the favorite character",
+            "know whether it would be something for people",
+            "believe in an interesting description of the whole story",
+        )
+        for closing in (
+            "and you will definitely love it! Great music, too.",
+            "because nothing here is really new; it's about 20 minutes too long.",
+            'so we are not coming back before "the right time" (maybe next year).',
+        )
+    ),
+    "James told Maria on May 5, 2020 that they are watching a lot of little films in London, 3 miles from here.",
+    "Tonight the kids were playing in the small theater, and I think it's worth $5 to see them again.",
+    "We need to talk about the same story: she wants to start now, he said, and there are two wonderful films in Paris, like Amelie.",
 )
 HARD = (
     "",
@@ -81,7 +87,7 @@ def test_its_declaration_is_complete(name: str) -> None:
     kind = REGISTRY[name]
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
     assert name.replace("-", "") == kind.__name__.lower()
-    assert kind.group in ("characters", "words", "surface", "distractors")
+    assert kind.group in GROUPS
     assert kind.family in FAMILIES
     assert kind.unit
     assert len(kind.RATES) == 5
@@ -203,8 +209,9 @@ def test_outputs_are_those_committed(name: str) -> None:
 
 
 def golden_outputs(name: str) -> list[str]:
-    texts = (*SENTENCES[::7], HARD[6], HARD[9], HARD[10], HARD[13])
-    return [perturbed(name, severity, text) for text in texts for severity in SEVERITIES]
+    texts = (*SENTENCES[:24:7], HARD[6], HARD[9], HARD[10], HARD[13], *SENTENCES[24:])
+    made = [perturbed(name, severity, text) for text in texts for severity in SEVERITIES]
+    return [text if len(text) <= 500 else f"{text[:100]} … {digest(text).hex()}" for text in made]
 
 
 def example_of(i: int, text: str) -> Example:

@@ -21,22 +21,28 @@ SENTENCES = (
     "I didn't expect much, but the director's second film is really wonderful, and it is "
     "definitely worth seeing with friends tonight.",
     '"Our neighbors were going to leave," she said; the color of the theater had not changed in 20 years.',
+    "James told Maria that they are watching a lot of little films in London this morning, because tickets cost $5 and it is only 3 miles away.",
 )
 CONTEXT = "The bridge over the Tamar was opened by Queen Victoria's husband in 1859. It carries the railway."
 QUESTION = "Who opened the bridge over the Tamar in 1859?"
 ANSWER = "Queen Victoria's husband"
 SEED = 0
+LONGEST = 600  # characters of a text that are shown
 GROUPS = {
     "characters": "Characters",
     "words": "Words",
     "surface": "Surface",
+    "speech": "Speech",
+    "register": "Register",
+    "dialect": "Dialect",
+    "entities": "Names, dates and units",
     "distractors": "Distractors",
 }
 # Characters that a page cannot show, written as their code points.
 SHOWN = str.maketrans(
     {
         "\u200b": "⟨U+200B⟩", "\u2060": "⟨U+2060⟩", "\u00ad": "⟨U+00AD⟩", "\u00a0": "⟨U+00A0⟩",
-        "\t": "⟨tab⟩", "\n": "⟨line break⟩", "`": "ˋ",
+        "\t": "⟨tab⟩", "\r": "⟨CR⟩", "\n": "⟨line break⟩", "`": "ˋ",
     }
 )  # fmt: skip
 
@@ -94,10 +100,15 @@ def _section(kind: type[Rated]) -> Iterator[str]:
         if made[-1] == sentence:
             continue  # nothing in this sentence for this perturbation
         yield from ("```text", f"   {sentence}")
-        yield from (
-            f"{s}  {text.translate(SHOWN)}" for s, text in zip(SEVERITIES, made, strict=True)
-        )
+        yield from (f"{s}  {_shown(text)}" for s, text in zip(SEVERITIES, made, strict=True))
         yield from ("```", "")
+
+
+def _shown(text: str) -> str:
+    """The text with marks for what a page cannot show; the middle of a very long one is left out."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} […] {text[-LONGEST // 2 :]}"
+    return text.translate(SHOWN)
 
 
 def _context_after(kind: type[Rated]) -> Iterator[str]:
