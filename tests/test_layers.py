@@ -24,7 +24,7 @@ ORDER = (
     ("data",),
     ("perturb",),
     ("models",),
-    ("validity",),
+    ("validity", "rewriting"),
     ("recipe_values",),
     ("attack",),
     ("recipes",),

@@ -10,7 +10,15 @@ from robust_eval.data import OodSet, Reading, load_ood, ood_sets
 from robust_eval.errors import DataError, RecipeError, did_you_mean
 from robust_eval.perturb import dose, literal, perturb_example, protections
 from robust_eval.perturb.files import FileSummary, write_perturbed
-from robust_eval.recipes import EVERY, AttackPlan, NaturalPlan, NoisePlan, Plan, PromptPlan
+from robust_eval.recipes import (
+    EVERY,
+    AttackPlan,
+    NaturalPlan,
+    NoisePlan,
+    Plan,
+    PromptPlan,
+    RewritePlan,
+)
 from robust_eval.records import Dataset, Dose, Example, Progress, ShiftedSet, silent
 
 __all__ = ["FileSummary", "build_sets", "perturb_file"]
@@ -50,8 +58,8 @@ def build_sets(
             if isinstance(plan, PromptPlan):
                 sets.append(_prompt_set(dataset, plan))
                 continue
-            if isinstance(plan, AttackPlan):
-                continue  # made by `attack.attack_sets`, which needs the models
+            if isinstance(plan, AttackPlan | RewritePlan):
+                continue  # made by `attack` and `rewriting`, which need models
             for name in list(waiting) if plan.name == EVERY else [plan.name]:
                 if found := waiting.pop(name, None):
                     sets.append(_natural_set(dataset, found, limit, seed, exclude, held_out))
@@ -228,6 +236,10 @@ def perturb_file(
             raise RecipeError(
                 f"a natural shift ({plan.name}) cannot be made from a file; "
                 "name perturbations or a noise recipe such as noisy"
+            )
+        if isinstance(plan, RewritePlan):
+            raise RecipeError(
+                f"{plan.key} needs a model that writes; use it in a run: robust-eval --rewriter SPEC ..."
             )
         if isinstance(plan, AttackPlan):
             raise RecipeError(

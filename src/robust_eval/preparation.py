@@ -13,6 +13,7 @@ from robust_eval.models.account import Account
 from robust_eval.models.groups import Group
 from robust_eval.recipes import Plan
 from robust_eval.records import Dataset, Model, Progress, ShiftedSet, silent
+from robust_eval.rewriting import RewritePlan, rewriters
 from robust_eval.settings import Output, Settings
 
 
@@ -27,6 +28,7 @@ class Prepared:
     sets: tuple[ShiftedSet, ...]
     groups: tuple[Group, ...]
     account: Account
+    writers: tuple[Model, ...] = ()  # one for each set that a model is to write, in order
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -72,7 +74,9 @@ def prepare(
     account = Account(output.requests)
     context = model_context(settings, splits, cache_dir, output.offline, progress, account)
     groups = model_groups(settings, context)
-    return Prepared(splits, sets, groups, account)
+    rewrites = [plan for plan in plans if isinstance(plan, RewritePlan)]
+    writers = rewriters(rewrites, settings.rewriter, context)
+    return Prepared(splits, sets, groups, account, writers)
 
 
 def _load(settings: Settings, spec: str) -> Dataset:

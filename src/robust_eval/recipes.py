@@ -9,6 +9,7 @@ A shift (`--shift`, repeatable) is one of
     family:noise@1,3           every native perturbation of a family
     prompt-format@3            a prompt-side shift: the same examples, asked with an edited prompt
     ood:imdb                   one natural shift: of the catalog, or given with `--ood imdb=DATA`
+    rewrite:informal           the clean texts rewritten by the model of `--rewriter`
     noisy                      a recipe of `perturbations/`
     ./mine.toml                a recipe file: whatever contains a `/` or ends in `.toml`
 
@@ -48,8 +49,9 @@ from robust_eval.perturb import (
     typed,
 )
 from robust_eval.records import FAMILIES, Family, Perturbation
+from robust_eval.rewriting import RewritePlan, parse_rewrite
 
-__all__ = ["AttackPlan", "NaturalPlan", "NoisePlan", "Plan", "PromptPlan", "describe_perturbations", "describe_recipes", "parse_shifts", "recipe_names"]  # fmt: skip
+__all__ = ["AttackPlan", "NaturalPlan", "NoisePlan", "Plan", "PromptPlan", "RewritePlan", "describe_perturbations", "describe_recipes", "parse_shifts", "recipe_names"]  # fmt: skip
 
 MAX_RECIPE_BYTES = 256 * 1024
 MAX_SETS = 1_000
@@ -71,7 +73,7 @@ class NaturalPlan:
     name: str
 
 
-Plan = NoisePlan | PromptPlan | NaturalPlan | AttackPlan
+Plan = NoisePlan | PromptPlan | NaturalPlan | AttackPlan | RewritePlan
 
 
 def parse_shifts(specs: Sequence[str], *, seed: int) -> tuple[Plan, ...]:
@@ -140,13 +142,19 @@ def _parse(spec: str, seed: int) -> Iterator[Plan]:
     severities = _listed_severities(listed, spec) if at else (DEFAULT_SEVERITY,)
     provider, colon, rest = name.partition(":")
     if question and (
-        (colon and provider in ("ood", "family")) or name in EDITS or name in recipe_names()
+        (colon and provider in ("ood", "family", "rewrite"))
+        or name in EDITS
+        or name in recipe_names()
     ):
         raise RecipeError(f"{spec!r}: only a perturbation takes parameters; leave '?{query}' out")
     if provider == "ood" and colon:
         if at or not rest:
             raise RecipeError(f"{spec!r}: write ood:NAME; natural shifts have no severity")
         yield NaturalPlan(rest)
+    elif provider == "rewrite" and colon:
+        if at:
+            raise RecipeError(f"{spec!r}: write rewrite:STYLE; rewriting has no severity")
+        yield parse_rewrite(rest, seed)
     elif provider == "family" and colon:
         yield from _family(rest, severities, seed, repr(spec))
     elif name in EDITS:
@@ -168,7 +176,7 @@ def _parse(spec: str, seed: int) -> Iterator[Plan]:
 def _require_known(name: str, spec: str) -> None:
     provider, colon, _ = name.partition(":")
     if colon and provider not in ("nlpaug", "textattack"):
-        known = ("nlpaug", "textattack", "ood", "family")
+        known = ("nlpaug", "textattack", "ood", "family", "rewrite")
         raise RecipeError(
             f"unknown provider {provider!r} in {spec!r}{did_you_mean(provider, known)}"
         )

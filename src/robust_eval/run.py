@@ -49,6 +49,7 @@ from robust_eval.records import (
     silent,
 )
 from robust_eval.report import render_html, render_junit, render_markdown, render_model_index
+from robust_eval.rewriting import RewritePlan, rewritten_sets
 from robust_eval.rng import hexdigest
 from robust_eval.score import (
     analysis,
@@ -93,13 +94,16 @@ def evaluate(
     splits, sets, groups, account = ready.splits, ready.sets, ready.groups, ready.account
     test, models = splits.test, ready.models
     attacks = [plan for plan in plans if isinstance(plan, AttackPlan)]
+    rewrites = [plan for plan in plans if isinstance(plan, RewritePlan)]
     if policy is not None:
         # The key of an attack's set names its victim too; its name is enough here.
         names = {n for s in sets for n in (s.shift, s.key)} | {plan.attack.name for plan in attacks}
+        names |= {plan.key for plan in rewrites}
         families = {s.family for s in sets} | ({"adversarial"} if attacks else set())
+        families |= {"domain"} if rewrites else set()
         require_named(policy, names, families)
     victims = victims_of(models, settings.attack_models)
-    inputs = _inputs_fingerprint(test, splits, sets, models, attacks)
+    inputs = _inputs_fingerprint(test, splits, sets, (*models, *ready.writers), attacks)
 
     if folder.complete:
         record = store.load(folder.path)
@@ -113,6 +117,8 @@ def evaluate(
         sets = examiner.examine(sets)
         with PredictionCache.open(cache_dir) as cache:
             announce(_plan_line(models, test, sets, cache_dir))
+            written = rewritten_sets(test, rewrites, ready.writers, cache, progress=progress)
+            sets += examiner.examine(written)
             if attacks:
                 announce(
                     attack_line(

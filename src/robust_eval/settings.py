@@ -95,6 +95,7 @@ class Settings:
     # attacks
     attack_budget: int = 200  # different texts that an attack may ask about one example
     attack_limit: int | None = 100  # test examples that are attacked; None: all
+    rewriter: str | None = None  # model that writes the sets of `rewrite:STYLE`
     attack_models: tuple[str, ...] = ()  # whom to attack; empty: every model and baseline
 
     def __post_init__(self) -> None:

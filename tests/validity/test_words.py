@@ -65,6 +65,7 @@ def test_a_word_left_out_counts_half() -> None:
 )
 def test_a_negation_that_comes_or_goes_is_seen(turned: str) -> None:
     assert change(TEXT, turned, KNOWN).negation
+    assert change(TEXT, turned, frozenset()).negation  # negations are known without any list
 
 
 @pytest.mark.parametrize("name", ["irrelevant-sentences", "tautologies", "numeric-distractors"])

@@ -127,6 +127,7 @@ OPTIONS = (
     click.option("--model-version", metavar="TEXT", help="Version of a python: model, which lets its answers be cached across runs."),
     click.option("--attack-budget", default=200, show_default=True, metavar="N", help="Texts that an attack may ask a model about one example."),
     click.option("--attack-limit", default="100", show_default=True, callback=_limit, metavar="N|all", help="Test examples that are attacked, drawn by seed."),
+    click.option("--rewriter", metavar="SPEC", help="Model that rewrites the test for --shift rewrite:STYLE (formal, informal, paraphrase, simple)."),
     click.option("--attack-model", "attack_models", multiple=True, metavar="SPEC", help="Model or baseline of this run to attack. Repeatable. [default: each of them]"),
     *GATE_OPTIONS,
     *HOSTED_OPTIONS,

@@ -195,7 +195,8 @@ def change(original: str, shifted: str, known: frozenset[str]) -> WordChange:
     negation = False
     # A word that only moved is not gone; one that was there already has not come, a second "not" aside.
     fewer = Counter(before) - Counter(after)
-    others = {w for w in Counter(after) - Counter(before) if w not in before or _negates(w)} & known
+    came = Counter(after) - Counter(before)
+    others = {w for w in came if _negates(w) or (w in known and w not in before)}
     for old, new in _differing(before, after):
         gone = [word for word in old if word in fewer and not _has_like(word, new)]
         come = [word for word in new if word in others and not _same(word, old)]
