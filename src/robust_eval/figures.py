@@ -187,3 +187,34 @@ class RunDiff:
     @property
     def regressed(self) -> bool:
         return any(row.verdict == "worse" for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class AttackFigures:
+    """What an attack did to the model that it was built against: the worst that was found, not a mean cost.
+
+    Two success rates are in use. `flipped` counts examples that were right when clean and are wrong now, over those that
+    were right; `wrong` counts all wrong answers to the set, over all its examples.
+    """
+
+    set_key: str
+    model: str
+    budget: int | None
+    attacked: int  # right when clean, so worth attacking
+    skipped: int  # wrong when clean
+    succeeded: int
+    suspected: (
+        int  # successes whose right label may have changed; they count as successes all the same
+    )
+    not_repeated: int  # successes that the model answered rightly when asked again
+    unanswered: int  # queries that failed
+    flipped: Estimate | None  # None: nothing was right when clean
+    wrong: Estimate
+    queries_median: float | None  # over the attacked; None without any
+    queries_p95: float | None
+    edit_rate: float | None  # mean over successes, share of characters
+    words_changed: float | None  # mean over successes, share of words
+    similarity: float | None  # mean over successes; None without an encoder
+    by_budget: tuple[
+        tuple[int, float], ...
+    ]  # queries allowed, and the share of all examples still right

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from robust_eval.figures import Analysis as Analysis
+from robust_eval.figures import AttackFigures as AttackFigures
 from robust_eval.figures import Calibration as Calibration
 from robust_eval.figures import Change as Change
 from robust_eval.figures import CorruptionError as CorruptionError
@@ -353,6 +354,7 @@ class RunRecord:
     members: tuple[ModelCard, ...] = ()  # of groups; their answers stand among the others
     human: HumanCheck | None = None  # what people said, from the sheets that were last read
     analysis: Analysis | None = None  # None in runs of version 0.1
+    attacks: tuple[AttackFigures, ...] = ()  # one for each set that an attack built
 
 
 CLEAN = "clean"

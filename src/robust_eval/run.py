@@ -53,6 +53,7 @@ from robust_eval.rewriting import RewritePlan, rewritten_sets
 from robust_eval.rng import hexdigest
 from robust_eval.score import (
     analysis,
+    attack_figures,
     comparisons,
     gaps,
     human_check,
@@ -178,7 +179,11 @@ def evaluate(
             validity=examiner.about(),
             members=members,
         )
-        record = dataclasses.replace(record, analysis=analysis(record, level=settings.level))
+        record = dataclasses.replace(
+            record,
+            analysis=analysis(record, level=settings.level),
+            attacks=attack_figures(record, level=settings.level),
+        )
         if policy is not None:
             record = gated(record, policy)
         store.save(folder.path, record)

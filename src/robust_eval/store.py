@@ -17,6 +17,7 @@ from robust_eval.records import (
     SCHEMA_VERSION,
     TASKS,
     Analysis,
+    AttackFigures,
     Comparison,
     Dataset,
     Dose,
@@ -213,6 +214,7 @@ def _run_json(record: RunRecord) -> dict[str, Any]:
         "warnings": list(record.warnings),
         "versions": dict(record.versions),
         "host": dict(record.host),
+        "attacks": [dataclasses.asdict(figures) for figures in record.attacks],
         "not_applicable": [dataclasses.asdict(entry) for entry in record.not_applicable],
         "analysis": None if record.analysis is None else dataclasses.asdict(record.analysis),
         "gate": None if record.gate is None else dataclasses.asdict(record.gate),
@@ -390,6 +392,7 @@ def _record(
         ),
         repeats={where: tuple(rows) for where, rows in predictions.items() if where[2]},
         repeat_scores={where: tuple(values) for where, values in scores.items() if where[3]},
+        attacks=decode(tuple[AttackFigures, ...], data.get("attacks", []), "attacks"),
         analysis=decode(Analysis | None, data.get("analysis"), "analysis"),  # type: ignore[arg-type]
         gate=decode(GateResult | None, data.get("gate"), "gate"),  # type: ignore[arg-type]
         validity=decode(dict[str, Any], data.get("validity", {}), "validity"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from robust_eval.records import RunRecord
 from robust_eval.report import (
+    attacks,
     calibration,
     decomposition,
     examples,
@@ -80,6 +81,12 @@ SECTIONS: tuple[Section, ...] = (
         markdown=variance_markdown,
     ),
     Section("further", "Further figures", further, short="Further"),
+    Section(
+        "attacks",
+        "Attacks",
+        attacks.attacks,
+        markdown=attacks.attacks_markdown,
+    ),
     Section(
         "transfer",
         "Transfer of attacks",

@@ -1,6 +1,7 @@
 """Predictions in, figures out: scores per example, gaps per set, comparisons per shift."""
 
 from robust_eval.score.analysis import analysis
+from robust_eval.score.attacks import attack_figures
 from robust_eval.score.comparisons import comparisons
 from robust_eval.score.gaps import gaps
 from robust_eval.score.human import human_check
@@ -11,6 +12,7 @@ from robust_eval.score.table import score_all, score_repeats
 __all__ = [
     "METRICS",
     "analysis",
+    "attack_figures",
     "comparisons",
     "gaps",
     "human_check",

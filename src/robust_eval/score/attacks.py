@@ -1,0 +1,81 @@
+"""What attacks did to the models that they were built against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from robust_eval.records import AttackFigures, AttackResult, RunRecord, ShiftedSet
+from robust_eval.stats.intervals import wilson
+
+BUDGETS = (1, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)
+
+
+def attack_figures(record: RunRecord, *, level: float = 0.95) -> tuple[AttackFigures, ...]:
+    """One for each set that an attack built, about its own victim; answers to other sets are transfer."""
+    return tuple(_figures(record, level))
+
+
+def _figures(record: RunRecord, level: float) -> Iterator[AttackFigures]:
+    names = {card.name for card in record.models}
+    metric = record.dataset.task.metrics[0].name
+    for s in record.sets:
+        model = s.built_against
+        if not s.attacks or model not in names or (model, s.key, metric) not in record.scores:
+            continue
+        scores = record.scores[model, s.key, metric]
+        answered = [score for score in scores if score is not None]
+        if not answered:
+            continue
+        results = s.attacks
+        tried = [r for r in results if r.outcome != "skipped"]
+        won = [i for i, r in enumerate(results) if r.outcome == "succeeded"]
+        turned = [i for i in won if scores[i] is not None and (scores[i] or 0.0) < 1.0]
+        queries = sorted(r.queries for r in tried)
+        checks = [s.preservation[i] for i in won] if s.preservation else []
+        alike = [check.similarity for check in checks if check.similarity is not None]
+        yield AttackFigures(
+            set_key=s.key,
+            model=model,
+            budget=s.budget,
+            attacked=len(tried),
+            skipped=len(results) - len(tried),
+            succeeded=len(won),
+            suspected=sum(bool(check.reasons) for check in checks),
+            not_repeated=sum(scores[i] == 1.0 for i in won),
+            unanswered=sum(r.unanswered for r in results),
+            flipped=wilson(len(turned), len(tried), level=level) if tried else None,
+            wrong=wilson(sum(v < 1.0 for v in answered), len(answered), level=level),
+            queries_median=_quantile(queries, 0.5),
+            queries_p95=_quantile(queries, 0.95),
+            edit_rate=_mean([s.doses[i].edit_rate for i in won]),
+            words_changed=_mean([results[i].words_changed / max(1, results[i].words) for i in won]),
+            similarity=_mean(alike),
+            by_budget=tuple(_by_budget(s, tried, won)),
+        )
+
+
+def _by_budget(
+    s: ShiftedSet, tried: Sequence[AttackResult], won: Sequence[int]
+) -> Iterator[tuple[int, float]]:
+    """The share of all examples that an attack of so many queries leaves right."""
+    most = max((r.queries for r in tried), default=1)
+    spent = [s.attacks[i].queries for i in won]
+    for budget in BUDGETS:
+        right = len(tried) - sum(queries <= budget for queries in spent)
+        yield budget, right / len(s.attacks)
+        if budget >= most:
+            return
+
+
+def _quantile(ordered: Sequence[int], share: float) -> float | None:
+    """The smallest value that at least this share does not exceed; for the median of an even number, the middle."""
+    if not ordered:
+        return None
+    if share == 0.5 and len(ordered) % 2 == 0:
+        return (ordered[len(ordered) // 2 - 1] + ordered[len(ordered) // 2]) / 2
+    return float(ordered[max(0, math.ceil(share * len(ordered)) - 1)])
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
