@@ -9,6 +9,7 @@ import click
 from robust_eval import __version__
 from robust_eval.cli.gate import GATE_OPTIONS
 from robust_eval.cli.hosted import HOSTED_OPTIONS
+from robust_eval.cli.sections import SectionedHelp
 from robust_eval.errors import UsageError, did_you_mean
 
 EPILOG = """\b
@@ -27,7 +28,7 @@ data; 3 the gate cannot tell; 4 model, server or disk failed (the same command r
 """
 
 
-class RootCommand(click.Group):
+class RootCommand(click.Group, SectionedHelp):
     """Options that evaluate, and subcommands beside them; a misspelt subcommand is named."""
 
     def resolve_command(

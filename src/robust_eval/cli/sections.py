@@ -10,10 +10,13 @@ import click
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("What is compared", ("--model", "--baseline", "--dataset", "--shift", "--ood", "--limit", "--seed")),
     ("Data", ("--task", "--column", "--label-map", "--train", "--train-size", "--split", "--encoding")),
-    ("Prompting", ("--shots", "--scoring", "--template", "--label-word", "--calibrate", "--length-normalised", "--max-new-tokens", "--repeats")),
-    ("Fine-tuning", ("--epochs", "--learning-rate", "--train-batch-size", "--layer-decay", "--class-weights", "--mixed-precision", "--gradient-checkpointing", "--truncation", "--max-length")),
+    ("Prompting", ("--shots", "--select", "--prompt-source", "--draws", "--scoring", "--prompting", "--template", "--chat", "--label-word", "--calibrate", "--length-normalised", "--max-new-tokens", "--temperature", "--samples", "--vote", "--repeats")),
+    ("Fine-tuning", ("--seeds", "--equal-budgets", "--epochs", "--learning-rate", "--train-batch-size", "--layer-decay", "--class-weights", "--mixed-precision", "--gradient-checkpointing", "--truncation", "--max-length")),
+    ("Attacks and rewriting", ("--attack-budget", "--attack-limit", "--attack-model", "--rewriter", "--validity")),
+    ("Gate", ("--max-drop", "--max-relative-drop", "--max-drop-vs-baseline", "--policy", "--level")),
+    ("Servers", ("--base-url", "--endpoint", "--api-key-env", "--max-requests", "--max-cost", "--prices", "--timeout", "--deadline", "--retries", "--retry-wait", "--concurrency")),
     ("Machine", ("--device", "--dtype", "--batch-size", "--offline", "--cache-dir", "--model-version")),
-    ("Output", ("--out", "--overwrite", "--quiet", "--level", "--version", "--help")),
+    ("Output", ("--out", "--overwrite", "--quiet", "--version", "--help")),
 )  # fmt: skip
 REST = "More"
 
