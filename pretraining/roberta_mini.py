@@ -1,7 +1,7 @@
 """Makes `demo:roberta-mini`: corpus, vocabulary, warm start, masked words, half-precision weights.
 
 python pretraining/roberta_mini.py corpus --evaluation FOLDER   # reviews.txt and the overlap table
-python pretraining/roberta_mini.py train --steps 1200           # resumes where it was stopped
+python pretraining/roberta_mini.py train --steps 1100           # goes on where it was stopped
 python pretraining/roberta_mini.py export                       # into the package
 """
 
@@ -236,7 +236,7 @@ def main() -> None:
     parser.add_argument(
         "--evaluation", type=Path, help="folder of evaluation data, NAME/SPLIT.jsonl.gz"
     )
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=1100)
     parser.add_argument("--to", type=Path, default=PACKAGE, help="where `export` writes")
     parser.add_argument(
         "--warm-start-only", action="store_true", help="`export` before any training"

@@ -19,7 +19,17 @@ from robust_eval.records import TASKS, Example, Model, Status, TaskKind
 from servers import OpenAiServer
 
 # What needs demo packages or large files is held to the same contract in its own `model` tests.
-ELSEWHERE = {"litellm", "hf", "gguf", "demo:gemma-3-270m", "demo:smollm2-135m", "demo:minilm"}
+ELSEWHERE = {
+    "litellm",
+    "lora",
+    "full",
+    "demo:roberta-mini",
+    "hf",
+    "gguf",
+    "demo:gemma-3-270m",
+    "demo:smollm2-135m",
+    "demo:minilm",
+}
 SPECS = {
     "ft": "ft:{encoder}",
     "bow": "bow",

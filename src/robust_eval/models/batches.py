@@ -27,12 +27,9 @@ class ScoringPlan:
     def __init__(self, model: CausalModel, examples: Sequence[Example]) -> None:
         self._model = model
         self._ids = [example.id for example in examples]
-        asked = [
-            _asked(model, example, prompt, wholes)
-            for example, prompt, wholes in _tokenised(model, examples)
-        ]
-        self._questions = [question for question, _ in asked]
-        self._cut = [cut for _, cut in asked]
+        questions = asked(model, examples)
+        self._questions = [question for question, _ in questions]
+        self._cut = [cut for _, cut in questions]
         self._prefix = common_prefix([question.given for question in self._questions])
         keys = [
             # Those that branch share a batch only with others of their length.
@@ -53,9 +50,9 @@ class ScoringPlan:
         sums = label_logprobs(self._model.network, self._prefix, questions)
         return [
             self._model.judged(
-                self._ids[i], each, [len(a) for a in asked.answers], cut=self._cut[i]
+                self._ids[i], each, [len(a) for a in question.answers], cut=self._cut[i]
             )
-            for i, asked, each in zip(indices, questions, sums, strict=True)
+            for i, question, each in zip(indices, questions, sums, strict=True)
         ]
 
 
@@ -152,6 +149,14 @@ def _tokenised(
     return [(example, *ids) for example, ids in zip(examples, found, strict=True)]
 
 
+def asked(model: CausalModel, examples: Sequence[Example]) -> list[tuple[Question, bool]]:
+    """Every example as a question in tokens, and whether its texts were cut to fit."""
+    return [
+        _asked(model, example, prompt, wholes)
+        for example, prompt, wholes in _tokenised(model, examples)
+    ]
+
+
 def _asked(
     model: CausalModel, example: Example, prompt: Ids, wholes: list[Ids]
 ) -> tuple[Question, bool]:
@@ -163,8 +168,8 @@ def _asked(
     # The labels keep their room: what they add to the prompt, and one for a changed boundary.
     inputs: Mapping[str, str]
     inputs, _ = model.fitted(example, model.limit - (longest - len(prompt)) - 1)
-    asked: Question = model.question(inputs)
-    return asked, True
+    shortened: Question = model.question(inputs)
+    return shortened, True
 
 
 def plan_batches(keys: Sequence[tuple[int, int]], rows_of: Callable[[int], int]) -> Batches:

@@ -103,22 +103,30 @@ class ClassifierLearner:
             )
         dev = self._dev
         order = sorted(range(len(examples)), key=lambda i: (len(dev.inputs[i]["input_ids"]), i))
-        right: dict[int, list[bool]] = {}
-        loss = 0.0
+        rows: dict[int, Sequence[float]] = {}
         for start in range(0, len(order), EVALUATION_BATCH):
             part = order[start : start + EVALUATION_BATCH]
             tokens = replace(dev, inputs=tuple(dev.inputs[i] for i in part))
-            for i, row in zip(part, self.classifier.log_probabilities(tokens), strict=True):
-                target = labels.index(str(examples[i].target))
-                best = max(range(len(row)), key=row.__getitem__)
-                right.setdefault(target, []).append(best == target)
-                loss -= row[target]
-        shares = [sum(r) / len(r) for r in right.values()]
-        hits = sum(sum(r) for r in right.values()) / len(examples)
-        return HeldOut(sum(shares) / len(shares) if self._weights else hits, loss / len(examples))
+            rows |= dict(zip(part, self.classifier.log_probabilities(tokens), strict=True))
+        targets = [labels.index(str(example.target)) for example in examples]
+        found = [rows[i] for i in range(len(examples))]
+        return held_out_of(found, targets, by_class=self._weights is not None)
 
     def save(self, folder: Path) -> None:
         save_network(self.network, self.classifier.tokenizer, folder)
+
+
+def held_out_of(
+    rows: Sequence[Sequence[float]], targets: Sequence[int], *, by_class: bool
+) -> HeldOut:
+    """Accuracy of log-probabilities, or the mean of the classes' accuracies, and the mean log loss."""
+    right: dict[int, list[bool]] = {}
+    for row, target in zip(rows, targets, strict=True):
+        right.setdefault(target, []).append(max(range(len(row)), key=row.__getitem__) == target)
+    shares = [sum(hits) / len(hits) for hits in right.values()]
+    score = sum(shares) / len(shares) if by_class else sum(map(sum, right.values())) / len(targets)
+    loss = -sum(row[target] for row, target in zip(rows, targets, strict=True)) / len(targets)
+    return HeldOut(score, loss)
 
 
 def save_network(network: Any, tokenizer: Any, folder: Path) -> None:

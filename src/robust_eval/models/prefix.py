@@ -108,13 +108,34 @@ class Network:
         if past is not None:
             inputs["past_key_values"] = spread(past.cache, len(rows))
         with torch.inference_mode(), _memory_guard():
-            if self._whole_head:
-                out = self.model(**inputs)
-                picked = [out.logits[i, j].float() for i, j in at]
-                logits = torch.stack(picked) if picked else torch.empty(0)
-            else:
-                out = self._body(**inputs)
-                logits = self._vocabulary(out.last_hidden_state, at)
+            return self._computed(inputs, at)
+
+    def scored(self, rows: Sequence[Ids], at: Sequence[tuple[int, int]]) -> torch.Tensor:
+        """The same logits with gradients, each row read from its start. For training."""
+        import torch
+
+        width = max(map(len, rows))
+        ids = torch.zeros((len(rows), width), dtype=torch.long)
+        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row)
+            mask[i, : len(row)] = 1
+        device = self.placement.device
+        inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+        return self._computed({**inputs, "use_cache": False}, at)[0]
+
+    def _computed(
+        self, inputs: dict[str, Any], at: Sequence[tuple[int, int]]
+    ) -> tuple[torch.Tensor, Any]:
+        import torch
+
+        if self._whole_head:
+            out = self.model(**inputs)
+            picked = [out.logits[i, j].float() for i, j in at]
+            logits = torch.stack(picked) if picked else torch.empty(0)
+        else:
+            out = self._body(**inputs)
+            logits = self._vocabulary(out.last_hidden_state, at)
         return logits, getattr(out, "past_key_values", None)
 
     def _vocabulary(self, hidden: torch.Tensor, at: Sequence[tuple[int, int]]) -> torch.Tensor:

@@ -15,14 +15,16 @@ PROVIDERS: dict[str, str] = {
     "gguf": "gguf:FILE, a local quantised language model, prompted",
     "openai": "openai:MODEL, any OpenAI-compatible server: with --base-url, key from the environment",
     "litellm": "litellm:PROVIDER/MODEL, other providers through the litellm package",
-    "demo": "demo:gemma-3-270m or demo:smollm2-135m or demo:minilm, weights that arrive as packages",
+    "demo": "demo:gemma-3-270m, demo:smollm2-135m, demo:minilm or demo:roberta-mini, weights that arrive as packages",
     "ft": "ft:ID-OR-PATH, an encoder that is fine-tuned here",
+    "lora": "lora:CAUSAL, a local language model (hf:, gguf:, demo: or an id), fine-tuned with LoRA",
+    "full": "full:CAUSAL, the same with all its weights fine-tuned",
     "bow": "bow, TF-IDF and logistic regression: the floor",
     "python": "python:MODULE:CALLABLE, your own function",
     "scripted": "scripted:KIND, a deterministic fake for tests and documentation",
 }
-PLANNED = ("lora",)
-DEMO_MODELS = ("gemma-3-270m", "smollm2-135m", "minilm")
+CAUSAL_DEMOS = ("gemma-3-270m", "smollm2-135m")
+DEMO_MODELS = (*CAUSAL_DEMOS, "minilm", "roberta-mini")
 
 _PROVIDER = re.compile(r"[A-Za-z][A-Za-z0-9_-]+\Z")  # one letter is a Windows drive
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -55,22 +57,30 @@ def parse_spec(text: str, role: Role) -> ModelSpec:
         return ModelSpec(text, "bow", "")
     if not colon or not _PROVIDER.match(head):
         return _bare(text, role)
-    if head in PLANNED:
-        raise ModelError(
-            f"{text!r}: {head}: models are not available in this version; "
-            "use hf:, gguf:, demo: or python:MODULE:CALLABLE"
-        )
     if head not in PROVIDERS:
-        raise ModelError(
-            f"unknown provider {head!r} in {text!r}{did_you_mean(head, (*PROVIDERS, *PLANNED))}"
-        )
+        raise ModelError(f"unknown provider {head!r} in {text!r}{did_you_mean(head, PROVIDERS)}")
     if head == "bow":
         raise ModelError(f"{text!r}: bow takes no name; write bow")
     if not name.strip():
         raise ModelError(f"{text!r} names no model; write {PROVIDERS[head]}")
+    if head in ("lora", "full"):
+        _check_causal(text, name)
     if head == "demo" and name not in DEMO_MODELS:
         raise ModelError(f"unknown demo model {name!r}{did_you_mean(name, DEMO_MODELS)}")
     return ModelSpec(text, head, name)
+
+
+def _check_causal(text: str, inner: str) -> None:
+    """Raises ModelError unless the inner spec can be a local language model."""
+    provider, colon, name = inner.partition(":")
+    if not colon or not _PROVIDER.match(provider) or provider in ("hf", "gguf"):
+        return
+    if provider == "demo" and name in CAUSAL_DEMOS:
+        return
+    raise ModelError(
+        f"{text!r}: {inner!r} is no local language model; write hf:ID-OR-PATH, gguf:FILE or "
+        f"demo:{CAUSAL_DEMOS[0]} behind it, or {inner!r} by itself"
+    )
 
 
 def _bare(text: str, role: Role) -> ModelSpec:
