@@ -114,7 +114,7 @@ class AdaptedModel:
         """Fine-tunes unless a sound checkpoint is there, and loads the trained model."""
         if not self._ready:
             checkpoint = finetune.ensure(self._plan, progress)
-            self._inner.take_network(_trained(self._method, self._inner, checkpoint))
+            self._inner._loaded.network = _trained(self._method, self._inner, checkpoint)
             self._ready = True
 
     def jobs(self, examples: Sequence[Any]) -> Any:

@@ -185,10 +185,6 @@ class CausalModel:
             self._loaded.network = load_network(self.weights, self.placement, scratch)
         return self._loaded.network
 
-    def take_network(self, network: Network) -> None:
-        """Answers from these weights from now on; their identity is the caller's to state."""
-        self._loaded.network = network
-
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found out about the network when it was loaded; nothing before."""
