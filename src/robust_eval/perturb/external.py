@@ -115,6 +115,7 @@ REFUSED: Mapping[str, str] = {
     "textattack:WordSwapChangeLocation": f"the weights of flair's recogniser of names{FETCHED}",
     "textattack:BackTranslation": f"the weights of two translation models{FETCHED}",
     "textattack:BackTranscription": f"the weights of a speech model{FETCHED}",
+    "textattack:WordSwapHomoglyphSwap": "a table that its package does not hold",
     "textattack:WordSwapWordNet": f"NLTK's omw-1.4{FETCHED}",
     "textattack:WordInsertionRandomSynonym": "to draw from a set whose order changes with every process, so it cannot repeat exactly",
 }
@@ -133,7 +134,6 @@ TEXTATTACK: Mapping[str, Mapping[str, type]] = {
     "WordSwapExtend": {},
     "WordInnerSwapRandom": {},
     "WordDeletion": {},
-    "WordSwapHomoglyphSwap": {},
     "WordSwapChangeNumber": {},
     "DeepWordBug": {},
 }
