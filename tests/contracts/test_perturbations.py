@@ -130,7 +130,7 @@ def test_hard_texts_do_not_break_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", ON_TEXTS)
 def test_a_long_text_takes_no_more_than_linear_work(name: str) -> None:
-    text = " ".join(SENTENCES)
+    text = " ".join(SENTENCES) + " café "
     long = text * (100_000 // len(text) + 1)
     assert len(long) >= 100_000
     assert perturbed(name, 5, long) != long
@@ -220,7 +220,7 @@ def example_of(i: int, text: str) -> Example:
 
 def real_texts() -> list[str]:
     """Our own sentences, and reviews where the test data are at hand."""
-    texts = list(SENTENCES)
+    texts = [*SENTENCES, "The café’s “crème brûlée” — naïve, I know — cost £4…"]
     folder = os.environ.get("ROBUST_EVAL_TEST_DATA")
     for path in sorted(Path(folder, "sst2").glob("*.tsv")) if folder else []:
         lines = path.read_text("utf-8", "replace").splitlines()[1:60]

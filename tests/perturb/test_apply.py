@@ -217,8 +217,8 @@ def test_a_key_is_never_its_own_typo() -> None:
         HOMOGLYPHS,
         LEET,
         OCR_SINGLES,
-        QWERTY_NEIGHBOURS,
     )
+    from robust_eval.perturb.keyboards import QWERTY_NEIGHBOURS
 
     for table in (QWERTY_NEIGHBOURS, HOMOGLYPHS, LEET, ACCENTED, OCR_SINGLES):
         for char, options in table.items():
@@ -237,7 +237,7 @@ def test_a_key_is_never_its_own_typo() -> None:
         ),
         ("word-drops", {"keep_negation": True}, "did you mean 'keep_negations'?"),
         ("word-drops", {"keep_negations": 1}, "must be bool, not 1"),
-        ("keyboard-typos", {"rate": 0.5}, "takes a severity only"),
+        ("char-drops", {"rate": 0.5}, "takes a severity only"),
         ("nlpug:KeyboardAug", {}, "did you mean 'nlpaug'?"),
         ("nlpaug:KeybordAug", {}, "did you mean 'KeyboardAug'?"),
         ("nlpaug:KeyboardAug", {"model_path": "x"}, "no parameter 'model_path'"),

@@ -89,7 +89,7 @@ def test_mistake_7_a_cache_key_without_the_repeat_so_that_repeats_return_one_ans
 
 
 def test_mistake_8_a_rate_test_that_hits_at_rate_0_and_a_key_among_its_own_typos() -> None:
-    from robust_eval.perturb.characters import QWERTY_NEIGHBOURS
+    from robust_eval.perturb.keyboards import QWERTY_NEIGHBOURS
 
     assert all(key not in neighbours for key, neighbours in QWERTY_NEIGHBOURS.items())
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import ClassVar, Protocol
 
 from robust_eval.attack.draft import Draft
-from robust_eval.perturb.characters import QWERTY_NEIGHBOURS
+from robust_eval.perturb.keyboards import QWERTY_NEIGHBOURS
 from robust_eval.rng import below, choice
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

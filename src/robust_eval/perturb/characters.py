@@ -2,64 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
-from robust_eval.perturb.draws import (
-    Edit,
-    Rated,
-    Rates,
-    alone,
-    apply,
-    hits,
-    pick,
-    settle,
-)
+from robust_eval.perturb.draws import Edit, Rated, Rates, alone, apply, hits, pick, settle
+from robust_eval.perturb.keyboards import LAYOUTS, NEIGHBOURS, both_cases
 
 LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
-
-
-def _both_cases(table: Mapping[str, str]) -> dict[str, str]:
-    return {**table, **{key.upper(): options.upper() for key, options in table.items()}}
-
-
-# Letters whose keys touch on a US QWERTY keyboard; our own, from the keyboard's geometry.
-QWERTY_NEIGHBOURS: Mapping[str, str] = _both_cases(
-    {
-        "q": "wa", "w": "qeas", "e": "wrsd", "r": "etdf", "t": "ryfg", "y": "tugh", "u": "yihj",
-        "i": "uojk", "o": "ipkl", "p": "ol", "a": "qwsz", "s": "awedxz", "d": "serfcx",
-        "f": "drtgvc", "g": "ftyhbv", "h": "gyujnb", "j": "huikmn", "k": "jiolm", "l": "kop",
-        "z": "asx", "x": "zsdc", "c": "xdfv", "v": "cfgb", "b": "vghn", "n": "bhjm", "m": "njk",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class KeyboardTypos(Rated):
     """Replace letters by a neighbouring key, as hurried typing does.
 
-    Each unaccented Latin letter is hit independently. Case is kept; digits, spaces and punctuation are never
+    Each letter that the layout has is hit independently. Case is kept; digits, spaces and punctuation are never
     touched, so length and word count stay the same.
 
-    Source: keyboard noise of Belinkov & Bisk (2018), arXiv:1711.02173; the key map is our own.
+    Source: keyboard noise of Belinkov & Bisk (2018), arXiv:1711.02173; the key maps are our own.
     """
 
     name: ClassVar[str] = "keyboard-typos"
     group: ClassVar[str] = "characters"
     unit: ClassVar[str] = "letters"
     RATES: ClassVar[Rates] = (0.01, 0.03, 0.06, 0.12, 0.20)  # share of letters
+    CHOICES: ClassVar[Mapping[str, Sequence[str]]] = {"layout": tuple(LAYOUTS)}
+
+    layout: str = "qwerty"
 
     def perturb(self, text: str, rng: Random) -> str:
-        return apply(
-            text,
-            [
-                Edit(draw, i, i + 1, pick(draw, keys))
-                for draw, i in hits(rng, len(text), self.rate)
-                if (keys := QWERTY_NEIGHBOURS.get(text[i])) and alone(text, i)
-            ],
-        )
+        return replace_letters(text, rng, self.rate, NEIGHBOURS[self.layout])
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +177,10 @@ HOMOGLYPHS: Mapping[str, str] = {
     "C": "СϹ", "E": "ЕΕ", "H": "НΗ", "I": "ІΙ", "J": "Ј", "K": "КΚ", "M": "МΜ", "N": "Ν", "O": "ОΟ",
     "P": "РΡ", "S": "Ѕ", "T": "ТΤ", "X": "ХΧ", "Y": "ҮΥ", "Z": "Ζ",
 }  # fmt: skip
-LEET: Mapping[str, str] = _both_cases(
+LEET: Mapping[str, str] = both_cases(
     {"a": "4@", "b": "8", "e": "3", "g": "9", "i": "1!", "l": "1", "o": "0", "s": "5$", "t": "7", "z": "2"}
 )  # fmt: skip
-ACCENTED: Mapping[str, str] = _both_cases(
+ACCENTED: Mapping[str, str] = both_cases(
     {
         "a": "áàâäãå", "c": "çćč", "e": "éèêë", "g": "ğ", "i": "íìîï", "l": "ł", "n": "ñń", "o": "óòôöõø",
         "r": "ř", "s": "šş", "t": "ť", "u": "úùûü", "y": "ýÿ", "z": "žż",

@@ -7,13 +7,13 @@ hit when its draw is below the rate, and what happens to it depends on its draw 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 from typing import ClassVar, NamedTuple, TypeVar
 
-from robust_eval.errors import RecipeError
+from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.records import Family
 
 T = TypeVar("T")
@@ -51,11 +51,17 @@ class Rated:
     nests: ClassVar[bool] = True  # what is hit at a severity is hit alike at the next
     adds_only: ClassVar[bool] = False  # what was there stays: a text is not cut at protected spans
     needs: ClassVar[tuple[str, ...]] = ()  # fields an example must have; empty: any text will do
+    CHOICES: ClassVar[Mapping[str, Sequence[str]]] = {}  # parameter -> the values it may have
 
     severity: int = 3
 
     def __post_init__(self) -> None:
         check_severity(self.severity)
+        for parameter, known in self.CHOICES.items():
+            if (value := getattr(self, parameter)) not in known:
+                raise RecipeError(
+                    f"{self.name}: unknown {parameter} {value!r}{did_you_mean(str(value), known)}"
+                )
 
     @property
     def rate(self) -> float:

@@ -42,7 +42,7 @@ GROUPS = {
 SHOWN = str.maketrans(
     {
         "\u200b": "⟨U+200B⟩", "\u2060": "⟨U+2060⟩", "\u00ad": "⟨U+00AD⟩", "\u00a0": "⟨U+00A0⟩",
-        "\t": "⟨tab⟩", "\r": "⟨CR⟩", "\n": "⟨line break⟩", "`": "ˋ",
+        "\u202e": "⟨U+202E⟩", "\u202c": "⟨U+202C⟩", "\t": "⟨tab⟩", "\r": "⟨CR⟩", "\n": "⟨line break⟩", "`": "ˋ",
     }
 )  # fmt: skip
 
@@ -83,7 +83,8 @@ def _rates(kind: type[Rated]) -> str:
 def _section(kind: type[Rated]) -> Iterator[str]:
     yield from ("", f"### {kind.name}", "", inspect.cleandoc(kind.__doc__ or ""), "")
     for parameter, type_ in parameters_of(kind).items():
-        yield f"Parameter `{parameter}` ({type_.__name__}, default `{getattr(kind(), parameter)}`)."
+        known = ": " + ", ".join(kind.CHOICES[parameter]) if parameter in kind.CHOICES else ""
+        yield f"Parameter `{parameter}` ({type_.__name__}, default `{getattr(kind(), parameter)}`){known}."
         yield ""
     if not kind.nests:
         yield "Severities do not nest."
