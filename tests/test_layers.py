@@ -39,7 +39,7 @@ ORDER = (
     ("preparation",),
     ("run", "plan"),
     ("api", "doctor"),
-    ("cli",),
+    ("cli", "pytest_plugin"),
     ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
