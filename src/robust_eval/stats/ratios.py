@@ -30,11 +30,25 @@ def relative_drop_estimate(
     check_level(level)
     value = relative_drop(clean, shifted, chance=chance)
 
+    # T = (1 - r) C - S of each cluster: its mean and spread are quadratic in r, so sums are taken once.
+    kept, sizes = means.cluster_sums(clean, clusters)
+    lost, _ = means.cluster_sums(shifted, clusters)
+    size = len(clean) / len(kept)
+    weight = len(clean) + 2 * size  # with one pseudo-cluster at -1 and one at +1
+    before, after = math.fsum(kept) / weight, math.fsum(lost) / weight
+    c = [k - w * before for k, w in zip(kept, sizes, strict=True)] + [-size * before] * 2
+    s = [x - w * after for x, w in zip(lost, sizes, strict=True)] + [-size * after] * 2
+    cc, ss = math.fsum(x * x for x in c), math.fsum(x * x for x in s)
+    cs = math.fsum(x * y for x, y in zip(c, s, strict=True))
+    count = len(c)
+    quantile = means.t_quantile(count - 1, level)
+
     def edge(share: float) -> tuple[float, float]:
-        kept = [(1 - share) * c - s for c, s in zip(clean, shifted, strict=True)]
-        found = means.moments(kept, clusters, pseudo=means.DROP_PSEUDO)
-        half = means.t_quantile(found.df, level) * math.sqrt(found.variance)
-        return found.centre - half, found.centre + half
+        u = 1 - share
+        spread = u * u * cc - 2 * u * cs + ss + 2 * size * size
+        half = quantile * math.sqrt(count / (count - 1) * spread) / weight
+        centre = u * before - after
+        return centre - half, centre + half
 
     middle = max(-1.0, min(1.0, value))
     low = _turn(lambda share: edge(share)[0] <= 0, middle, -1.0)
