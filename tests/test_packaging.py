@@ -131,7 +131,7 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
         top, _, rest = name.partition("/")
         assert top in {"robust_eval", f"robust_eval-{PROJECT_VERSION}.dist-info"}, name
         assert "__pycache__" not in rest
-        assert "test" not in rest.split("/")[0]
+        assert not re.match(r"tests?(?:/|$)|test_|conftest", rest), name
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
