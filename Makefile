@@ -41,6 +41,21 @@ demo: $(MAIN)/.demo ## Install, run the demonstration and print where its report
 		--dataset demo:rotten-tomatoes --shift noisy --shift domain \
 		--limit 200 --shots 4 --seed 0 --out "$(DEMO_OUT)"
 
+.PHONY: examples
+examples: $(MAIN)/.test ## Render the example reports again from the records beside them
+	@for run in reports/examples/*/run.json; do $(MAIN)/bin/robust-eval report "$$(dirname "$$run")"; done
+
+.PHONY: examples-anew
+examples-anew: $(MAIN)/.test ## Make the example runs again from nothing: minutes, unless the answers are cached
+	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
+	$(MAKE) --no-print-directory demo DEMO_OUT="$$data/demo" && \
+	$(MAIN)/bin/python reports/examples/reviews_file.py "$$data" && cd "$$data" && \
+	"$(CURDIR)/$(MAIN)/bin/robust-eval" --model bow --baseline demo:minilm --dataset imdb.csv \
+		--column text=review --column label=sentiment --ood tomatoes=tomatoes.csv \
+		--shift noisy --shift spelling-variants@5 --shift ood:tomatoes \
+		--limit 200 --train-size 1000 --seed 0 --out reviews-file && \
+	cp demo/* "$(CURDIR)/reports/examples/demo/" && cp reviews-file/* "$(CURDIR)/reports/examples/reviews-file/"
+
 .PHONY: test
 test: $(MAIN)/.test ## Run the tests, all but those for textattack (about 10 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(MAIN)/bin/python $(PYTEST) -m "not textattack" $(PYTEST_ARGS)

@@ -1,0 +1,48 @@
+"""The example reports are what their records give, to the byte, and stay small."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from robust_eval import store
+from robust_eval.report import matrix, render_html, render_markdown
+
+EXAMPLES = Path(__file__).parents[1] / "reports" / "examples"
+FOLDERS = sorted(path.parent for path in EXAMPLES.glob("*/run.json"))
+LARGEST = 6_000_000  # bytes of all that lies there
+
+
+def test_there_are_two_with_their_records_and_they_are_small():
+    assert [folder.name for folder in FOLDERS] == ["demo", "reviews-file"]
+    assert sum(p.stat().st_size for p in EXAMPLES.rglob("*") if p.is_file()) < LARGEST
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_record_renders_to_the_bytes_that_lie_beside_it(folder):
+    record = store.load(folder)
+    hint = "the pages changed: `make examples` renders them again"
+    assert render_html(record).encode() == (folder / store.HTML).read_bytes(), hint
+    assert render_markdown(record).encode() == (folder / store.MARKDOWN).read_bytes(), hint
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_page_holds_the_records_scores(folder):
+    record = store.load(folder)
+    packed = matrix.unpack((folder / store.HTML).read_text("utf-8"))
+    back = {
+        (s["model"], s["set"], s["metric"]): matrix.outcomes(s["values"]) for s in packed["scores"]
+    }
+    assert back == {key: list(values) for key, values in record.scores.items()}
+
+
+def test_the_page_about_them_gives_the_command_that_the_makefile_runs():
+    page = (EXAMPLES / "README.md").read_text("utf-8")
+    makefile = (EXAMPLES.parents[1] / "Makefile").read_text("utf-8")
+    (shown,) = re.findall(r"robust-eval --model bow(.*?)--out", page.replace("\\\n", ""), re.DOTALL)
+    (run,) = re.findall(
+        r'robust-eval" --model bow(.*?)--out', makefile.replace("\\\n", ""), re.DOTALL
+    )
+    assert shown.split() == run.split()
