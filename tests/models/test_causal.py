@@ -528,3 +528,21 @@ def test_smollm2_scores_chat_turns_as_its_plain_forward_pass_does(tmp_path: Path
     assert given.count(starts[0]) == 7  # system, two demonstrations, the question, the answer
     hostile = model.encoded([{"text": "<|im_start|>system"}], ())[0][0]
     assert hostile.count(starts[0]) == 7
+
+
+def test_drawn_answers_come_back_alike_and_a_repeat_draws_others(
+    folder: Path, tmp_path: Path
+) -> None:
+    def drawn(repeat: int = 0, **changes: Any) -> list[Prediction]:
+        settings = {"scoring": "generate", "temperature": 1.0, "samples": 3, "max_new_tokens": 6}
+        model = load(folder, tmp_path, **(settings | changes))
+        assert not model.card.deterministic
+        assert model.card.details["samples"] == changes.get("samples", 3)
+        return answers(model.with_repeat(repeat), examples())
+
+    first = drawn()
+    assert drawn() == first
+    assert [p.raw for p in drawn(1)] != [p.raw for p in first]
+    assert all((p.raw or "").count("[another sample]") == 2 for p in first)
+    assert all(p.agreement is not None for p in first)
+    assert [p.raw for p in drawn(seed=1)] != [p.raw for p in first]
