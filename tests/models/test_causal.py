@@ -523,6 +523,8 @@ def test_smollm2_scores_chat_turns_as_its_plain_forward_pass_does(tmp_path: Path
             table = torch.log_softmax(logits.float(), dim=-1)
             sums.append(sum(float(table[t - 1, whole[t]]) for t in range(len(given), len(whole))))
         assert prediction.label_logprobs == pytest.approx(sums, abs=1e-3)
+    assert model.network.reuses_prefix
+    assert not model.network.notes
     starts = model.tokens.plain("<|im_start|>", special=True)
     assert len(starts) == 1
     assert given.count(starts[0]) == 7  # system, two demonstrations, the question, the answer
