@@ -166,16 +166,6 @@ def test_a_failing_model_ends_with_exit_code_4_and_is_not_scored(
     assert "failed" in (tmp_path / "run" / "report.md").read_text()
 
 
-SLOW_MODEL = """
-import os, pathlib, time
-
-def slow(texts):
-    with open("calls.log", "a") as log:
-        log.write(f"{len(texts)}\\n")
-    return ["positive" if "delightful" in text else "negative" for text in texts]
-"""
-
-
 def killed_run(arguments: list[str], folder: Path, after: int, how: signal.Signals) -> int:
     """Starts a run and signals it once its cache has taken `after` writes (or it has ended)."""
     process = subprocess.Popen(

@@ -239,12 +239,15 @@ def test_orders_over_all_sets_bring_the_worst_or_the_smallest_edit_first_and_bac
 
 
 def test_without_javascript_every_example_can_be_opened_and_no_dead_control_shows(chromium, report):
+    from playwright.sync_api import expect
+
     with opened(chromium, report, javascript=False) as page:
         assert page.locator("#filters").is_hidden()
         groups = page.locator("details.group")
         assert groups.count() == 7
         for at in range(1, 7):
             groups.nth(at).locator("summary").click()
+            expect(groups.nth(at)).to_have_attribute("open", "")  # waits for a slow browser
         assert page.locator("article.example:visible").count() == TOTAL
         assert page.locator("#verdict .headline").is_visible()
 

@@ -174,16 +174,14 @@ class HostedModel:
         Asks as many at once as the server bears. When the caller stops, so do the requests. Raises
         InfrastructureError or ModelError when asking on is of no use, after the answers that came.
         """
-        arrived: queue.SimpleQueue[tuple[int, Prediction] | BaseException | None] = (
-            queue.SimpleQueue()
-        )
+        arrived: queue.SimpleQueue[Arrived] = queue.SimpleQueue()
         work = _Work(self, examples, iter(wanted), arrived.put)
         thread = threading.Thread(target=work.run, name="robust-eval-requests", daemon=True)
         thread.start()
         try:
             ended = False
             while not ended:
-                batch, failure = [], None
+                batch, taken, failure = [], [], None
                 item = arrived.get()
                 while True:
                     if item is None:
@@ -191,13 +189,16 @@ class HostedModel:
                     elif isinstance(item, BaseException):
                         failure = item
                     else:
-                        batch.append(item)
+                        place, answer, on_taken = item
+                        batch.append((place, answer))
+                        taken.append(on_taken)
                     try:
                         item = arrived.get_nowait()
                     except queue.Empty:
                         break
                 if batch:
                     yield batch
+                    work.go_on(taken)
                 if failure is not None:
                     raise failure
         finally:
@@ -287,6 +288,10 @@ class HostedModel:
         return details
 
 
+# An answer with its place and what to settle when it is stored; what ended the work; or its end.
+Arrived = tuple[int, Prediction, "asyncio.Future[None]"] | BaseException | None
+
+
 class _Work:
     """The event loop in a thread of its own: it may stand beside a notebook's, and stores go on."""
 
@@ -295,7 +300,7 @@ class _Work:
         model: HostedModel,
         examples: Sequence[Example],
         wanted: Iterator[int],
-        hand_over: Callable[[tuple[int, Prediction] | BaseException | None], None],
+        hand_over: Callable[[Arrived], None],
     ) -> None:
         self._model = model
         self._examples = examples
@@ -326,6 +331,12 @@ class _Work:
                 loop.call_soon_threadsafe(task.cancel)
             except RuntimeError:  # the loop has ended meanwhile
                 return
+
+    def go_on(self, taken: Sequence[asyncio.Future[None]]) -> None:
+        """The caller has taken care of these answers: whoever brought one may ask for the next."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, taken)
 
     async def _main(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
@@ -358,7 +369,17 @@ class _Work:
                 # Others end what they have on its way; nobody starts anything new.
                 self._reached = self._reached or cap
                 return
-            self._hand_over((i, answer))
+            # A worker waits until its answer is stored: so an interruption costs no more answers
+            # than there are workers, however slow the disk is.
+            taken = asyncio.get_running_loop().create_future()
+            self._hand_over((i, answer, taken))
+            await taken
+
+
+def _settle(taken: Sequence[asyncio.Future[None]]) -> None:
+    for future in taken:
+        if not future.done():  # else its worker was cancelled
+            future.set_result(None)
 
 
 def _first_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:
