@@ -237,7 +237,7 @@ def recorded_edits(name: str, severity: int, text: str, seed: int) -> set[tuple[
     real = module.apply
 
     def spy(original: str, edits: object) -> str:
-        caught.update((e.start, e.end, e.replacement) for e in edits)  # type: ignore[attr-defined]
+        caught.update((start, end, new) for _, start, end, new in edits)  # type: ignore[attr-defined]
         return str(real(original, edits))
 
     module.apply = spy

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from random import Random
+from typing import cast
 
 from rapidfuzz.distance import Levenshtein
 
@@ -39,10 +40,12 @@ def perturb_example(
     guard = _guard(tuple(protect)) if protect else None
     inputs = dict(example.inputs)
     for position, perturbation in enumerate(chain):
-        if isinstance(perturbation, WholePerturbation):
+        if hasattr(perturbation, "perturb_example"):  # isinstance would cost more than the noise
             rng = stream(seed, perturbation.name, position, "", example.id)
             so_far = replace(example, inputs=inputs)
-            inputs = dict(perturbation.perturb_example(so_far, fields, rng))
+            inputs = dict(
+                cast(WholePerturbation, perturbation).perturb_example(so_far, fields, rng)
+            )
             continue
         whole = guard is None or getattr(perturbation, "adds_only", False)
         for field in fields:

@@ -1,4 +1,8 @@
-"""Noise on single characters, as keyboards, hurried fingers and scanners make it."""
+"""Noise on single characters, as keyboards, hurried fingers and scanners make it.
+
+A draw for every character is most of the work, so what is done to a hit is kept short here: edits are bare tuples, and
+`alone` is not asked about texts in ASCII, where every character is.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
-from robust_eval.perturb.draws import Edit, Rated, Rates, alone, apply, hits, pick, settle
+from robust_eval.perturb.draws import Rated, Rates, alone, apply, draws, pick, settle
 from robust_eval.perturb.keyboards import LAYOUTS, NEIGHBOURS, both_cases
 
 LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
@@ -51,10 +55,13 @@ class CharSwaps(Rated):
 
     def perturb(self, text: str, rng: Random) -> str:
         edits = []
-        for draw, i in hits(rng, len(text) - 1, self.rate):
+        plain, rate = text.isascii(), self.rate
+        for i, draw in enumerate(draws(rng, len(text) - 1)):
+            if draw >= rate:
+                continue
             first, second = text[i], text[i + 1]
             if first.isalpha() and second.isalpha() and first != second:
-                if not (alone(text, i) and alone(text, i + 1)):
+                if not (plain or (alone(text, i) and alone(text, i + 1))):
                     continue
                 # A capital stays in front: fingers swap keys, not the shift.
                 if first.isupper() and second.islower():
@@ -63,7 +70,7 @@ class CharSwaps(Rated):
                 else:
                     swapped = second + first
                 if swapped != first + second:
-                    edits.append(Edit(draw, i, i + 2, swapped))
+                    edits.append((draw, i, i + 2, swapped))
         return apply(text, settle(edits))
 
 
@@ -80,12 +87,14 @@ class CharDrops(Rated):
     RATES: ClassVar[Rates] = (0.01, 0.03, 0.06, 0.12, 0.20)  # share of letters after the first
 
     def perturb(self, text: str, rng: Random) -> str:
+        plain, rate = text.isascii(), self.rate
         return apply(
             text,
             [
-                Edit(draw, i, i + 1, "")
-                for draw, i in hits(rng, len(text), self.rate)
-                if i and text[i].isalpha() and text[i - 1].isalpha() and alone(text, i)
+                (draw, i, i + 1, "")
+                for i, draw in enumerate(draws(rng, len(text)))
+                if draw < rate
+                if i and text[i].isalpha() and text[i - 1].isalpha() and (plain or alone(text, i))
             ],
         )
 
@@ -101,10 +110,11 @@ class CharInsertions(Rated):
 
     def perturb(self, text: str, rng: Random) -> str:
         edits = []
-        for draw, i in hits(rng, len(text), self.rate):
-            if (char := text[i]).isalpha() and alone(text, i):
+        plain, rate = text.isascii(), self.rate
+        for i, draw in enumerate(draws(rng, len(text))):
+            if draw < rate and (char := text[i]).isalpha() and (plain or alone(text, i)):
                 letter = pick(draw, LETTERS)
-                edits.append(Edit(draw, i + 1, i + 1, letter.upper() if char.isupper() else letter))
+                edits.append((draw, i + 1, i + 1, letter.upper() if char.isupper() else letter))
         return apply(text, edits)
 
 
@@ -118,12 +128,13 @@ class CharRepeats(Rated):
     RATES: ClassVar[Rates] = (0.01, 0.03, 0.06, 0.12, 0.20)  # share of letters
 
     def perturb(self, text: str, rng: Random) -> str:
+        plain, rate = text.isascii(), self.rate
         return apply(
             text,
             [
-                Edit(draw, i + 1, i + 1, text[i])
-                for draw, i in hits(rng, len(text), self.rate)
-                if text[i].isalpha() and alone(text, i)
+                (draw, i + 1, i + 1, text[i])
+                for i, draw in enumerate(draws(rng, len(text)))
+                if draw < rate and text[i].isalpha() and (plain or alone(text, i))
             ],
         )
 
@@ -145,6 +156,13 @@ OCR_SINGLES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+# Character -> what it is taken for, and what it is taken for together with each character that may follow.
+OCR_SHAPES = {
+    first: (shapes, {pair[1]: merged for pair, merged in OCR_PAIRS.items() if pair[0] == first})
+    for first, shapes in OCR_SINGLES.items()
+}
+
+
 @dataclass(frozen=True, slots=True)
 class OcrConfusions(Rated):
     """Mistake shapes for one another, as optical character recognition does: `rn` for `m`, `1` for `l`.
@@ -160,14 +178,20 @@ class OcrConfusions(Rated):
 
     def perturb(self, text: str, rng: Random) -> str:
         edits = []
-        for draw, i in hits(rng, len(text), self.rate):
-            if not alone(text, i):
-                continue
-            if (shapes := OCR_PAIRS.get(text[i : i + 2])) and alone(text, i + 1):
-                edits.append(Edit(draw, i, i + 2, pick(draw, shapes)))
-            elif shapes := OCR_SINGLES.get(text[i]):
-                edits.append(Edit(draw, i, i + 1, pick(draw, shapes)))
-        return apply(text, settle(edits))
+        overlapping = False
+        plain, rate = text.isascii(), self.rate
+        for i, draw in enumerate(draws(rng, len(text))):
+            if draw < rate and (known := OCR_SHAPES.get(text[i])) and (plain or alone(text, i)):
+                shapes, pairs = known
+                end = i + 1
+                if (
+                    pairs
+                    and (of_pair := pairs.get(text[end : i + 2]))
+                    and (plain or alone(text, end))
+                ):
+                    shapes, end, overlapping = of_pair, i + 2, True
+                edits.append((draw, i, end, pick(draw, shapes)))
+        return apply(text, settle(edits) if overlapping else edits)
 
 
 # Latin letters and their Cyrillic and Greek doubles, chosen by eye from Unicode's code charts.
@@ -232,11 +256,12 @@ class Diacritics(Rated):
 
 def replace_letters(text: str, rng: Random, rate: float, table: Mapping[str, str]) -> str:
     """Each character of the table that is hit becomes one of its own replacements."""
+    plain = text.isascii()
     return apply(
         text,
         [
-            Edit(draw, i, i + 1, pick(draw, options))
-            for draw, i in hits(rng, len(text), rate)
-            if (options := table.get(text[i])) and alone(text, i)
+            (draw, i, i + 1, pick(draw, options))
+            for i, draw in enumerate(draws(rng, len(text)))
+            if draw < rate and (options := table.get(text[i])) and (plain or alone(text, i))
         ],
     )
