@@ -250,7 +250,7 @@ class ContextPadding(Rated):
             sentence = sentences[(first + place) % len(sentences)][0]
             at = 0 if before else len(text)
             edits.append(Edit(draw, at, at, f"{sentence} " if before else f" {sentence}"))
-        return apply(text, sorted(edits, key=lambda edit: edit.start))
+        return apply(text, sorted(edits, key=lambda edit: edit[1]))
 
 
 @dataclass(frozen=True, slots=True)
