@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # 
 from robust_eval.errors import ModelError, OutOfMemoryError  # noqa: E402
 from robust_eval.models import causal, placement, prefix  # noqa: E402
 from robust_eval.models.context import ModelContext, PromptSettings  # noqa: E402
+from robust_eval.models.verdict import CONTENT_FREE, log_softmax  # noqa: E402
 from robust_eval.records import TASKS, Example, Model, Prediction, Status, TaskKind  # noqa: E402
 
 LABELS = ("negative", "not positive", "positive")
@@ -240,7 +241,7 @@ def test_length_normalisation_divides_by_tokens_and_keeps_the_sums(
     for one, other in zip(plain, answers(model, examples()), strict=True):
         assert one.label_logprobs == pytest.approx(other.label_logprobs, abs=1e-5)
         per_token = [s / n for s, n in zip(one.label_logprobs or (), lengths, strict=True)]
-        assert other.scores == pytest.approx(causal.log_softmax(per_token), abs=1e-4)
+        assert other.scores == pytest.approx(log_softmax(per_token), abs=1e-4)
 
 
 def test_calibration_makes_content_free_inputs_even_on_average(
@@ -248,7 +249,7 @@ def test_calibration_makes_content_free_inputs_even_on_average(
 ) -> None:
     model = load(folder, tmp_path, calibrate=True)
     plain = load(folder, tmp_path)
-    fillers = answers(plain, examples(causal.CONTENT_FREE))
+    fillers = answers(plain, examples(CONTENT_FREE))
     mean = [
         sum(math.exp((p.scores or ())[j]) for p in fillers) / len(fillers)
         for j in range(len(LABELS))
@@ -256,7 +257,7 @@ def test_calibration_makes_content_free_inputs_even_on_average(
     assert model.content_free == pytest.approx([math.log(m) for m in mean], abs=1e-4)
     for one, other in zip(answers(plain, examples()), answers(model, examples()), strict=True):
         moved = [s - math.log(m) for s, m in zip(one.scores or (), mean, strict=True)]
-        assert other.scores == pytest.approx(causal.log_softmax(moved), abs=1e-3)
+        assert other.scores == pytest.approx(log_softmax(moved), abs=1e-3)
         assert other.label_logprobs == pytest.approx(one.label_logprobs, abs=1e-4)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from robust_eval.errors import OutOfMemoryError
-from robust_eval.models.causal import MAX_CHARS_PER_TOKEN
 from robust_eval.models.decoding import Decoding, continue_rows
+from robust_eval.models.fitting import MAX_CHARS_PER_TOKEN
 from robust_eval.models.label_scores import Question, common_prefix, label_logprobs, question
 from robust_eval.models.reading import read_answer
 from robust_eval.models.reasoning import elect

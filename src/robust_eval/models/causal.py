@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -18,10 +17,12 @@ from robust_eval.models.causal_details import details_of
 from robust_eval.models.causal_files import CausalFiles, gguf_files, hf_files
 from robust_eval.models.chat import chat_template
 from robust_eval.models.context import ModelContext
+from robust_eval.models.fitting import fitted
 from robust_eval.models.placement import Placement, major_minor, place
 from robust_eval.models.prompt import Prompt, make_prompt
 from robust_eval.models.prompt_edits import edited
 from robust_eval.models.tokens import Ids, Tokens
+from robust_eval.models.verdict import CONTENT_FREE, Verdict, mean_shares
 from robust_eval.records import Example, Job, ModelCard, Prediction
 from robust_eval.rng import hexdigest, stream
 
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from robust_eval.models.prefix import Network
 
 SCORINGS = ("labels", "generate")
-CONTENT_FREE = ("N/A", "[MASK]", "")  # Source: Zhao et al. (2021), arXiv:2102.09690, section 5
 MAX_PROMPT_TOKENS = 4096  # longer inputs are cut, and counted: attention grows with the square
-MAX_CHARS_PER_TOKEN = 64  # texts are cut to this before tokenising: a 5 MB text is not 5 MB of work
 METHOD_VERSION = 1  # raise it when a change in this package changes scores
 
 # Tokens of one batch: newly read ones, and all that are kept in memory for it.
@@ -113,6 +112,7 @@ class CausalModel:
         self.generates = settings.writes or not context.task.has_labels
         self._limit = min(weights.context_length or MAX_PROMPT_TOKENS, MAX_PROMPT_TOKENS)
         self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
+        self._verdict = Verdict(self._labels, settings.length_normalised)
         self._loaded = _Loaded()
         self._repeat = 0
         self.chat = chat_template(weights, settings.chat)
@@ -258,30 +258,8 @@ class CausalModel:
         Raises:
             ModelError: the prompt is too long even without the texts.
         """
-        budget = max(1, room) * MAX_CHARS_PER_TOKEN
         inputs = {field: example.inputs[field] for field in self.context.task.fields}
-        cut = False
-        for field, text in inputs.items():
-            if len(text) > budget:
-                inputs[field], cut = text[:budget], True
-        if self._length(inputs) <= room:
-            return inputs, cut
-        for field in sorted(inputs, key=lambda name: (-len(inputs[name]), name)):
-            text = inputs[field]
-            inputs[field] = ""
-            if self._length(inputs) > room:
-                continue
-            low, high = 0, len(text)  # the longest beginning that fits lies in [low, high)
-            while high - low > 1:
-                middle = (low + high) // 2
-                inputs[field] = text[:middle]
-                low, high = (middle, high) if self._length(inputs) <= room else (low, middle)
-            inputs[field] = text[:low]
-            return inputs, True
-        raise ModelError(
-            f"the prompt alone has {self._length(inputs)} tokens and the model takes {room}; use "
-            "fewer --shots or shorter demonstrations"
-        )
+        return fitted(inputs, room, self._length)
 
     def _length(self, inputs: Mapping[str, str]) -> int:
         return len(self.encoded([inputs], ())[0][0])
@@ -307,17 +285,12 @@ class CausalModel:
         """Log of the mean probability of each label after inputs that say nothing."""
         from robust_eval.models.label_scores import label_logprobs
 
-        totals = [0.0] * len(self._labels)
+        rows = []
         for filler in CONTENT_FREE:
-            inputs = dict.fromkeys(self.context.task.fields, filler)
-            asked = self.question(inputs)
+            asked = self.question(dict.fromkeys(self.context.task.fields, filler))
             (sums,) = label_logprobs(self.network, (), [asked])
-            shares = log_softmax(self.normalised(sums, [len(a) for a in asked.answers]))
-            totals = [
-                total + math.exp(share) / len(CONTENT_FREE)
-                for total, share in zip(totals, shares, strict=True)
-            ]
-        return tuple(math.log(total) for total in totals)
+            rows.append(self._verdict.shares(sums, [len(a) for a in asked.answers]))
+        return mean_shares(rows)
 
     def question(self, inputs: Mapping[str, str]) -> Any:
         """The prompt with each label, in tokens."""
@@ -326,29 +299,16 @@ class CausalModel:
         ((prompt, wholes),) = self.encoded([inputs], self.prompt.answers())
         return question(prompt, wholes)
 
-    def normalised(self, sums: Sequence[float], lengths: Sequence[int]) -> tuple[float, ...]:
-        """Log-likelihoods per token where the settings say so, else as they are."""
-        if not self.context.prompt.length_normalised:
-            return tuple(sums)
-        return tuple(total / length for total, length in zip(sums, lengths, strict=True))
-
     def judged(
         self, example_id: str, sums: Sequence[float], lengths: Sequence[int], *, cut: bool
     ) -> Prediction:
-        """The label with the best score, and the scores. Of equal ones the first wins."""
-        scores = log_softmax(self.normalised(sums, lengths))
-        if self.context.prompt.calibrate:
-            # Zhao et al. (2021): probabilities divided by the content-free ones, then renormalised.
-            scores = log_softmax(
-                [score - free for score, free in zip(scores, self.content_free, strict=True)]
-            )
-        best = max(range(len(scores)), key=lambda i: (scores[i], -i))
-        return Prediction(
-            example_id=example_id,
-            label=self._labels[best],
-            label_logprobs=tuple(sums),
-            scores=scores,
-            input_truncated=cut,
+        """The answer that these log-likelihoods of the labels give."""
+        return self._verdict.answer(
+            example_id,
+            sums,
+            self._verdict.shares(sums, lengths),
+            content_free=self.content_free if self.context.prompt.calibrate else None,
+            cut=cut,
         )
 
     # --- identity ---
@@ -391,10 +351,3 @@ class CausalModel:
             return ()
         vote = settings.vote if settings.samples > 1 else ""
         return ("drawn", repr(self.temperature), settings.samples, vote, self.context.seed)
-
-
-def log_softmax(values: Sequence[float]) -> tuple[float, ...]:
-    """Log of each value's share, stable for large negative values; same order."""
-    top = max(values)
-    total = top + math.log(math.fsum(math.exp(value - top) for value in values))
-    return tuple(value - total for value in values)

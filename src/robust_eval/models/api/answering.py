@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,11 +12,11 @@ from robust_eval.models.api.conversation import conversation
 from robust_eval.models.api.faults import NotOffered, Rejected
 from robust_eval.models.api.scoring import opening, walk
 from robust_eval.models.api.wire import CHAT, COMPLETIONS, Alternatives, Reply, echoed, replies
-from robust_eval.models.causal import CONTENT_FREE, log_softmax
 from robust_eval.models.context import ModelContext
 from robust_eval.models.generate import Continuation
 from robust_eval.models.prompt import Prompt
 from robust_eval.models.reading import read_answer
+from robust_eval.models.verdict import CONTENT_FREE, Verdict, log_softmax, mean_shares
 from robust_eval.records import Example, Prediction, Status
 
 T = TypeVar("T")
@@ -40,11 +39,11 @@ class Answering:
         self._asking = asking
         self._task = context.task
         self._prompt = prompt
-        self._labels = tuple(label for label, _ in prompt.words)
+        labels = tuple(label for label, _ in prompt.words)
         self._chat = context.endpoint == CHAT_ENDPOINT
-        self._scores = not settings.writes and bool(self._labels)
+        self._scores = not settings.writes and bool(labels)
         self._calibrate = settings.calibrate and self._scores
-        self._normalise = settings.length_normalised and self._scores
+        self._verdict = Verdict(labels, settings.length_normalised and self._scores)
         self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
         self._common = {"model": name, "temperature": settings.temperature, "seed": seed}
         self._ways = (_CHAT_WAYS if self._chat else _WAYS) if self._scores else ("written",)
@@ -132,32 +131,16 @@ class Answering:
     async def _judged(
         self, example_id: str, sums: Sequence[tuple[float, int]], cut: bool
     ) -> Prediction:
-        scores = self._normalised(sums)
-        if self._calibrate:
-            free = await self._content_free()
-            scores = log_softmax([s - f for s, f in zip(scores, free, strict=True)])
-        return self._labelled(example_id, [total for total, _ in sums], scores, cut)
-
-    def _labelled(
-        self,
-        example_id: str,
-        sums: Sequence[float],
-        scores: tuple[float, ...],
-        cut: bool,
-        raw: str | None = None,
-    ) -> Prediction:
-        best = max(range(len(scores)), key=lambda i: (scores[i], -i))
-        return Prediction(
-            example_id=example_id,
-            label=self._labels[best],
-            label_logprobs=tuple(sums),
-            scores=scores,
-            raw=raw,
-            input_truncated=cut,
+        return self._verdict.answer(
+            example_id,
+            [total for total, _ in sums],
+            self._shares(sums),
+            content_free=await self._content_free() if self._calibrate else None,
+            cut=cut,
         )
 
-    def _normalised(self, sums: Sequence[tuple[float, int]]) -> tuple[float, ...]:
-        return log_softmax([total / count if self._normalise else total for total, count in sums])
+    def _shares(self, sums: Sequence[tuple[float, int]]) -> tuple[float, ...]:
+        return self._verdict.shares([total for total, _ in sums], [count for _, count in sums])
 
     async def _content_free(self) -> tuple[float, ...]:
         """Log of the mean probability of each label after inputs that say nothing; asked once."""
@@ -166,7 +149,7 @@ class Answering:
         return await self._free
 
     async def _without_content(self) -> tuple[float, ...]:
-        shares = []
+        rows = []
         for filler in CONTENT_FREE:
             inputs = dict.fromkeys(self._task.fields, filler)
             sums = await self._sums(self._ways[self._way], inputs)
@@ -175,10 +158,8 @@ class Answering:
                     "--calibrate needs log-probabilities of the labels, and the server shows none of "
                     "them after an empty text; leave it out"
                 )
-            shares.append([math.exp(score) for score in self._normalised(sums)])
-        return tuple(
-            math.log(math.fsum(column) / len(shares)) for column in zip(*shares, strict=True)
-        )
+            rows.append(self._shares(sums))
+        return mean_shares(rows)
 
     # --- written answers ---
 
@@ -193,7 +174,9 @@ class Answering:
         sums = None if reply.filtered else opening(words, reply.positions, _tokens(reply))
         if sums is None:
             return self._read(example_id, reply, cut)
-        return self._labelled(example_id, sums, log_softmax(sums), cut, raw=reply.text.strip())
+        return self._verdict.answer(
+            example_id, sums, log_softmax(sums), cut=cut, raw=reply.text.strip()
+        )
 
     async def _written(self, example_id: str, inputs: Mapping[str, str], cut: bool) -> Prediction:
         return self._read(example_id, await self._write(inputs, {}), cut)
