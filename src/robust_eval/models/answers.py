@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from robust_eval.records import Example, Prediction, Status
@@ -15,8 +17,11 @@ _SCORE_SLACK = 1e-6  # above 0, in log-probability: rounding
 
 Key = bytes
 _ENCODE = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+_DECODE = json.JSONDecoder().raw_decode
 _FIELDS = {"label", "text", "label_logprobs", "scores", "raw", "status", "input_truncated"}
-_WRITTEN = {"strict", "agreement"}  # of written answers only; earlier versions had none
+_ALL = _FIELDS | {"strict", "agreement"}  # these of written answers only; earlier versions had none
+_STATUSES = {status.value: status for status in Status}
+_ANSWER = attrgetter(*(field.name for field in fields(Prediction) if field.name != "example_id"))
 
 
 def canonical_input(example: Example) -> str:
@@ -67,26 +72,31 @@ def decode(value: object, labels: Sequence[str] | None) -> Prediction | None:
     if not isinstance(value, str) or len(value) > MAX_ANSWER:
         return None
     try:
-        fields = json.loads(value)
-        if not isinstance(fields, dict) or set(fields) - _WRITTEN != _FIELDS:
+        held, end = _DECODE(value)
+        if end != len(value) or not isinstance(held, dict) or not _FIELDS <= held.keys() <= _ALL:
             return None
         prediction = Prediction(
-            example_id="",
-            label=_text(fields["label"]),
-            text=_text(fields["text"]),
-            label_logprobs=_floats(fields["label_logprobs"]),
-            scores=_floats(fields["scores"]),
-            raw=_text(fields["raw"]),
-            status=Status(fields["status"]),
-            input_truncated=_flag(fields["input_truncated"]),
-            strict=_flag(fields["strict"]) if "strict" in fields else None,
-            agreement=_share(fields["agreement"]) if "agreement" in fields else None,
+            "",
+            _text(held["label"]),
+            _text(held["text"]),
+            _floats(held["label_logprobs"]),
+            _floats(held["scores"]),
+            _text(held["raw"]),
+            _STATUSES[held["status"]],
+            _flag(held["input_truncated"]),
+            _flag(held["strict"]) if "strict" in held else None,
+            _share(held["agreement"]) if "agreement" in held else None,
         )
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     if prediction.status is Status.FAILED or fault(prediction, labels):
         return None
     return prediction
+
+
+def addressed(prediction: Prediction, example_id: str) -> Prediction:
+    """The same answer under this example's id."""
+    return Prediction(example_id, *_ANSWER(prediction))
 
 
 def fault(prediction: Prediction, labels: Sequence[str] | None) -> str | None:

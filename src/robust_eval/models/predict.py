@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from robust_eval.errors import ModelError
-from robust_eval.models.answers import Key, canonical_input, fault, prediction_key
+from robust_eval.models.answers import Key, addressed, canonical_input, fault, prediction_key
 from robust_eval.models.cache import PredictionCache
 from robust_eval.records import Example, Model, Prediction, Progress, Status, silent
 
@@ -78,7 +77,7 @@ def predict(
     if len(answers) < len(questions):
         _answer(model, questions, answers, cache, labels, lasting, progress)
     return [
-        dataclasses.replace(answers[key], example_id=request.example.id)
+        addressed(answers[key], request.example.id)
         for key, request in zip(keys, requests, strict=True)
     ]
 
