@@ -171,6 +171,47 @@ def test_a_request_that_no_attempt_answers_is_failed_and_asked_again_next_time(
     ] or len(server.bodies) > asked
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_many_failures_among_answers_never_end_a_run_that_retries_nothing(
+    concurrency: int,
+    server: OpenAiServer,
+    review_context: Context,
+    reviews: Reviews,
+    tmp_path: Path,
+) -> None:
+    with FaultProxy(server.port, 0.6, seed=4) as lossy:
+        account = quick(retries=0, timeout=0.3, concurrency=concurrency)
+        answers = ask(
+            review_context(base_url=lossy.address, account=account), reviews(80), tmp_path
+        )
+    statuses = "".join("x" if a.status is Status.FAILED else "." for a in answers)
+    assert "xxxxx" in statuses, "too few in a row to tell"
+    assert "." in statuses
+
+
+@pytest.mark.parametrize(("retries", "requests"), [(0, 20), (10, 3)])
+def test_a_server_that_goes_down_ends_the_run_soon_and_its_answers_are_kept(
+    retries: int,
+    requests: int,
+    server: OpenAiServer,
+    review_context: Context,
+    reviews: Reviews,
+    tmp_path: Path,
+) -> None:
+    with FaultProxy(server.port, 0.0) as proxy:
+        account = quick(retries=retries, timeout=0.3, concurrency=1)
+        context = review_context(base_url=proxy.address, account=account)
+        ask(context, reviews(5), tmp_path)
+        proxy.share = 1.0
+        with pytest.raises(InfrastructureError, match=f"failed {requests} requests in a row"):
+            ask(context, reviews(60), tmp_path)
+        assert sum(proxy.lost.values()) == requests * (retries + 1)
+        proxy.share = 0.0
+        asked = len(server.bodies)
+        assert ask(context, reviews(5), tmp_path)
+    assert len(server.bodies) == asked
+
+
 def test_no_server_at_all_is_one_clear_error_within_a_few_attempts(
     review_context: Context, reviews: Reviews, tmp_path: Path
 ) -> None:

@@ -16,7 +16,11 @@ from robust_eval.models.api.window import Window
 from robust_eval.models.api.wire import usage
 from robust_eval.rng import hexdigest
 
-GIVEN_UP = 3  # requests in a row that no attempt could answer: the server is taken to be down
+# What must have gone wrong since the last answer before the server is taken to be down: so many requests
+# given up, and so many attempts lost. With half of all attempts lost by chance, twenty in a row are one in
+# a million; with retries, three requests alone have made more.
+GIVEN_UP = 3
+LOST = 20
 CHANGES = 8  # ways of putting a request before a refusal is final
 
 
@@ -64,7 +68,8 @@ class Asking:
         self._key_hint = key_hint  # what to do about a refused key, in words
         self._contact = False  # whether the server has ever replied
         self._answered = False  # whether it has ever answered
-        self._in_vain = 0  # requests given up since the last answer
+        self._given_up = 0  # requests, since the last answer
+        self._lost = 0  # attempts, since then
 
     async def ask(self, path: str, body: Mapping[str, Any], read: Read[T]) -> T:
         """What the reply to this body says.
@@ -80,9 +85,9 @@ class Asking:
                 if not self.dialect.learn(refusal, spoken):
                     raise await self._final(refusal) from None
             else:
-                self._answered, self._in_vain = True, 0
+                self._answered, self._given_up, self._lost = True, 0, 0
                 return said
-        raise self._vain("the server refuses every form of the request")
+        raise self._refused("the server refuses every form of the request")
 
     async def _patiently(self, path: str, body: dict[str, Any], read: Read[T]) -> T:
         key = hexdigest(path, json.dumps(body, sort_keys=True))
@@ -92,6 +97,7 @@ class Asking:
                 return await self._attempt(path, body, read)
             except Transient as fault:
                 attempt += 1
+                self._lost += 1
                 self._contact = self._contact or fault.reached
                 allowed = self._patience.retries
                 if not self._contact:
@@ -135,14 +141,20 @@ class Asking:
             return InfrastructureError(
                 f"{fault}; start the server or mend --base-url, then run the same command again"
             )
-        return self._vain(f"{fault} (after {attempts} attempts)")
+        self._given_up += 1
+        reason = f"{fault} (after {attempts} attempts)" if attempts > 1 else str(fault)
+        return self._down(reason) if self._lost >= LOST else UnansweredError(reason)
 
-    def _vain(self, reason: str) -> Exception:
-        self._in_vain += 1
-        if self._in_vain < GIVEN_UP:
+    def _refused(self, reason: str) -> Exception:
+        """A refusal is no accident: a few of them tell enough."""
+        self._given_up += 1
+        return self._down(reason)
+
+    def _down(self, reason: str) -> Exception:
+        if self._given_up < GIVEN_UP:
             return UnansweredError(reason)
         return InfrastructureError(
-            f"{self.channel.host} failed {self._in_vain} requests in a row, the last one with: {reason}; "
+            f"{self.channel.host} failed {self._given_up} requests in a row, the last one with: {reason}; "
             "answers so far are kept"
         )
 
@@ -158,10 +170,10 @@ class Asking:
             return ModelError(where)
         if refusal.status in (404, 405) and not self._answered:
             return ModelError(f"{where}{await self._model_hint()}")
-        if refusal.status in (400, 422) and not self._answered and self._in_vain + 1 >= GIVEN_UP:
+        if refusal.status in (400, 422) and not self._answered and self._given_up + 1 >= GIVEN_UP:
             return ModelError(f"{where}; the server refuses every request")
         # A server that answers others is not down; it will not take this one.
-        return UnansweredError(str(refusal)) if self._answered else self._vain(str(refusal))
+        return UnansweredError(str(refusal)) if self._answered else self._refused(str(refusal))
 
     async def _model_hint(self) -> str:
         try:
