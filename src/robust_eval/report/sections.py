@@ -22,6 +22,7 @@ from robust_eval.report import (
 from robust_eval.report.further import further
 from robust_eval.report.gates import gate_view
 from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
+from robust_eval.report.usage import usage, usage_markdown
 from robust_eval.report.variance import variance_markdown, variance_view
 from robust_eval.report.words import limit_list, verdict
 
@@ -109,6 +110,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("prompts", "Prompt-side shift", prompt_view, markdown=prompt_markdown),
     Section("examples", "Examples", of_texts(examples.sample)),
     Section("models", "Models", views.models),
+    Section("usage", "Requests and cost", usage, short="Cost", markdown=usage_markdown),
     Section("data", "Data", views.data),
     Section("method", "Method", views.methods),
     Section("settings", "Settings and versions", views.made_with, short="Settings"),
