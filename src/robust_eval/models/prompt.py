@@ -156,6 +156,11 @@ def make_prompt(context: ModelContext) -> Prompt:
             f"--samples {settings.samples} needs a temperature above 0, for instance "
             "--temperature 0.7: greedy answers are all alike"
         )
+    if settings.samples > 1 and context.task.has_labels and not settings.writes:
+        raise ModelError(
+            f"--samples {settings.samples} draws written answers: add --scoring generate or --prompting "
+            "cot; label scores are the same each time"
+        )
     template = (
         choose_template(context.task, context.labels, reasoning=settings.prompting == "cot")
         if settings.template is None

@@ -15,7 +15,8 @@ from robust_eval.models.cache import PredictionCache
 from robust_eval.models.context import ModelContext, PromptSettings
 from robust_eval.models.limits import RequestLimits
 from robust_eval.models.predict import Request, predict
-from robust_eval.records import TASKS, Example, Prediction, Status, TaskKind
+from robust_eval.models.reasoning import SAMPLE_BREAK
+from robust_eval.records import TASKS, Example, Prediction, Sampled, Status, TaskKind
 from servers import FaultProxy, OpenAiServer
 
 Reviews = Callable[..., tuple[Example, ...]]
@@ -126,6 +127,61 @@ def test_parameters_that_a_server_refuses_are_left_out_once_and_for_all(
     assert all(answer.status is Status.OK for answer in answers)
     assert len(accepted) == 12
     assert len(server.bodies) - len(accepted) <= 6
+
+
+# --- several samples -----------------------------------------------------------------------------
+
+
+class Moody(OpenAiServer):
+    """Answers by the seed: two of three are positive."""
+
+    def alternatives(self, prompt: str) -> dict[str, float]:
+        word = " positive" if self.bodies[-1]["seed"] % 3 else " negative"
+        return {word: -0.1}
+
+
+DRAWN = PromptSettings(shots=0, scoring="generate", temperature=0.7, samples=3)
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "completions"])
+def test_each_sample_is_a_request_under_a_seed_of_its_own_and_their_answers_vote(
+    endpoint: str, review_context: Context, reviews: Reviews, tmp_path: Path
+) -> None:
+    with Moody() as server, FaultProxy(server.port, 0.3) as lossy:
+        context = review_context(
+            base_url=lossy.address, endpoint=endpoint, prompt=DRAWN, account=quick(timeout=0.5)
+        )
+        answers = ask(context, reviews(10), tmp_path)
+        asked = {(str(b.get("messages") or b["prompt"]), b["seed"]) for b in server.bodies}
+    assert {answer.label for answer in answers} == {"positive"}
+    assert {answer.agreement for answer in answers} == {2 / 3}
+    assert all((answer.raw or "").count(SAMPLE_BREAK) == 2 for answer in answers)
+    assert len(asked) == len(server.bodies) == 30
+    assert {seed for _, seed in asked} == {0, 1, 2}
+    assert {body["temperature"] for body in server.bodies} == {0.7}
+
+
+def test_a_repeat_draws_other_samples(
+    review_context: Context, reviews: Reviews, tmp_path: Path
+) -> None:
+    with Moody() as server:
+        model = load_model(
+            "openai:grader", "model", review_context(base_url=server.address, prompt=DRAWN)
+        )
+        assert isinstance(model, Sampled)
+        with PredictionCache.open(tmp_path) as cache:
+            for repeat in (0, 1):
+                requests = [Request(example, "clean", repeat) for example in reviews(2)]
+                predict(model.with_repeat(repeat), requests, cache)
+    assert sorted(body["seed"] for body in server.bodies) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_samples_of_label_scores_are_refused_with_the_remedy(review_context: Context) -> None:
+    settings = PromptSettings(temperature=0.7, samples=3)
+    with pytest.raises(ModelError, match="add --scoring generate or --prompting cot"):
+        load_model(
+            "openai:grader", "model", review_context(base_url="http://127.0.0.1:9", prompt=settings)
+        )
 
 
 # --- trouble -------------------------------------------------------------------------------------
@@ -288,6 +344,7 @@ def test_a_cost_cap_without_a_price_is_refused(review_context: Context) -> None:
         {"endpoint": "completions"},
         {"prompt": PromptSettings(shots=2)},
         {"prompt": PromptSettings(scoring="generate")},
+        {"prompt": DRAWN},
         {"seed": 1},
         {"model_version": "2026-11"},
         {"task": TASKS[TaskKind.OPEN_QA], "labels": ()},

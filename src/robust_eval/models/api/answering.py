@@ -16,6 +16,7 @@ from robust_eval.models.context import ModelContext
 from robust_eval.models.generate import Continuation
 from robust_eval.models.prompt import Prompt
 from robust_eval.models.reading import read_answer
+from robust_eval.models.reasoning import elect
 from robust_eval.models.verdict import CONTENT_FREE, Verdict, log_softmax, mean_shares
 from robust_eval.records import Example, Prediction, Status
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 CHAT_ENDPOINT = "chat"
 SHORTER = 0.5  # share of a text that is kept when a prompt does not fit
 MOST_CUTS = 16  # halvings: 5 MB end at 76 characters
+SEEDS = 2**31  # servers take them as signed 32-bit numbers
 LONGEST_TEXT = 400_000  # characters of one field that are sent at all, about 100,000 tokens
 _WAYS = ("echo", "walk", "written")
 _CHAT_WAYS = ("opening", "written")
@@ -45,6 +47,7 @@ class Answering:
         self._calibrate = settings.calibrate and self._scores
         self._verdict = Verdict(labels, settings.length_normalised and self._scores)
         self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
+        self._samples, self._vote, self._seed = settings.samples, settings.vote, seed
         self._common = {"model": name, "temperature": settings.temperature, "seed": seed}
         self._ways = (_CHAT_WAYS if self._chat else _WAYS) if self._scores else ("written",)
         self._way = 0
@@ -179,7 +182,14 @@ class Answering:
         )
 
     async def _written(self, example_id: str, inputs: Mapping[str, str], cut: bool) -> Prediction:
-        return self._read(example_id, await self._write(inputs, {}), cut)
+        """What one answer says, or the vote of several, each asked for under a seed of its own."""
+        samples = []
+        for number in range(self._samples):
+            reply = await self._write(inputs, {"seed": (self._seed + number) % SEEDS})
+            samples.append(self._read(example_id, reply, cut))
+        if len(samples) == 1:
+            return samples[0]
+        return elect(samples, self._vote, self._prompt.template.answer_mark)
 
     async def _write(self, inputs: Mapping[str, str], extra: Mapping[str, Any]) -> Reply:
         body: dict[str, Any] = {"max_tokens": self._new_tokens, **extra}

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from robust_eval.errors import InfrastructureError, ModelError, did_you_mean
 from robust_eval.models.account import CapReachedError, Price
-from robust_eval.models.api.answering import Answering
+from robust_eval.models.api.answering import SEEDS, Answering
 from robust_eval.models.api.asking import Asking, Channel
 from robust_eval.models.api.connection import OPENAI, Connection, server_address, usable_key
 from robust_eval.models.api.prices import price_of
@@ -75,11 +75,6 @@ def require_fitting(context: ModelContext) -> None:
             f"{option} needs the log-likelihood of whole labels, which chat does not give; use "
             "--endpoint completions, or leave it out"
         )
-    if settings.samples > 1:
-        raise ModelError(
-            f"--samples {settings.samples} is for local models (hf:, gguf:, demo:); ask a hosted one "
-            "again with --repeats"
-        )
     if not 1 <= settings.max_new_tokens <= 1024:
         raise ModelError(f"max_new_tokens must lie in 1 to 1024, not {settings.max_new_tokens}")
 
@@ -111,7 +106,7 @@ class HostedModel:
         self._address = address
         self._channel = channel
         self._key_hint = key_hint
-        self._seed = context.seed % 2**31
+        self._seed = context.seed % SEEDS
         self._price = price
         self.labels = tuple(label for label, _ in prompt.words)
         if context.account.limits.max_cost is not None and price() is None:
@@ -156,9 +151,9 @@ class HostedModel:
         return twin
 
     def with_repeat(self, repeat: int) -> HostedModel:
-        """The same model asked again, under another seed."""
+        """The same model asked again, under other seeds."""
         twin = copy.copy(self)
-        twin._seed = (self._context.seed + repeat) % 2**31
+        twin._seed = (self._context.seed + repeat * self._context.prompt.samples) % SEEDS
         return twin
 
     def jobs(self, examples: Sequence[Example]) -> Iterator[Job]:
@@ -258,6 +253,7 @@ class HostedModel:
             settings.max_new_tokens,
             context.seed,
             *(["temperature", repr(settings.temperature)] if settings.temperature else ()),
+            *(["samples", settings.samples, settings.vote] if settings.samples > 1 else ()),
         )
 
     def _details(self) -> dict[str, Any]:
@@ -278,6 +274,9 @@ class HostedModel:
             "endpoint": context.endpoint,
             "decoding": f"temperature {settings.temperature:g}, seed {self._seed}",
         }
+        if settings.samples > 1:
+            details["samples"] = settings.samples
+            details["vote"] = settings.vote
         if context.model_version:
             details["version"] = context.model_version
         parts = urlsplit(self._address)
