@@ -37,6 +37,7 @@ ORDER = (
     ("settings", "estimate"),
     ("contenders",),
     ("preparation",),
+    ("recording",),
     ("run", "plan"),
     ("api", "doctor"),
     ("cli", "pytest_plugin"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from robust_eval.attack import AttackPlan, victims_of
 from robust_eval.build import build_sets
 from robust_eval.contenders import model_context, model_groups
 from robust_eval.data import Reading, Splits, load, make_splits, training_spec
@@ -21,14 +22,17 @@ from robust_eval.settings import Output, Settings
 class Prepared:
     """Everything that a run needs before a model is asked: no weights are loaded yet.
 
-    Sets that an attack makes are not among them: they take a model.
+    Sets that an attack or a rewriter makes are only planned: they take a model.
     """
 
     splits: Splits
     sets: tuple[ShiftedSet, ...]
     groups: tuple[Group, ...]
     account: Account
-    writers: tuple[Model, ...] = ()  # one for each set that a model is to write, in order
+    attacks: tuple[AttackPlan, ...] = ()
+    victims: tuple[Model, ...] = ()  # the models that attacks are made against
+    rewrites: tuple[RewritePlan, ...] = ()
+    writers: tuple[Model, ...] = ()  # one for each rewrite, in order
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -74,9 +78,20 @@ def prepare(
     account = Account(output.requests)
     context = model_context(settings, splits, cache_dir, output.offline, progress, account)
     groups = model_groups(settings, context)
-    rewrites = [plan for plan in plans if isinstance(plan, RewritePlan)]
+    attacks = tuple(plan for plan in plans if isinstance(plan, AttackPlan))
+    rewrites = tuple(plan for plan in plans if isinstance(plan, RewritePlan))
     writers = rewriters(rewrites, settings.rewriter, context)
-    return Prepared(splits, sets, groups, account, writers)
+    members = tuple(model for group in groups for model in group.members)
+    return Prepared(
+        splits,
+        sets,
+        groups,
+        account,
+        attacks=attacks,
+        victims=victims_of(members, settings.attack_models),
+        rewrites=rewrites,
+        writers=writers,
+    )
 
 
 def _load(settings: Settings, spec: str) -> Dataset:

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
-import os
-import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from robust_eval import __version__, store
-from robust_eval.attack import (
-    AttackPlan,
-    attack_line,
-    attack_sets,
-    victims_of,
-)
-from robust_eval.data import Splits
-from robust_eval.errors import InfrastructureError, OutputError
+from robust_eval import store
+from robust_eval.attack import attack_line, attack_sets
+from robust_eval.errors import OutputError
 from robust_eval.estimate import (
     characters,
     expected_seconds,
@@ -29,19 +19,13 @@ from robust_eval.estimate import (
 )
 from robust_eval.files import write_atomic
 from robust_eval.gate import Policy, judge, require_named
-from robust_eval.models.account import Account
 from robust_eval.models.asking import Answers, ask_all
 from robust_eval.models.cache import PredictionCache, cache_folder
-from robust_eval.models.groups import pooled_answers
-from robust_eval.models.predict import near_ties
-from robust_eval.preparation import prepare
+from robust_eval.preparation import Prepared, prepare
 from robust_eval.recipes import parse_shifts
+from robust_eval.recording import inputs_fingerprint, recorded
 from robust_eval.records import (
-    SCHEMA_VERSION,
     Dataset,
-    Model,
-    ModelCard,
-    Prediction,
     Progress,
     RunRecord,
     ShiftedSet,
@@ -49,25 +33,13 @@ from robust_eval.records import (
     silent,
 )
 from robust_eval.report import render_html, render_junit, render_markdown, render_model_index
-from robust_eval.rewriting import RewritePlan, rewritten_sets
-from robust_eval.rng import hexdigest
-from robust_eval.score import (
-    analysis,
-    attack_figures,
-    comparisons,
-    gaps,
-    human_check,
-    mean_scores,
-    quality_of,
-    score_all,
-    score_repeats,
-)
+from robust_eval.rewriting import rewritten_sets
+from robust_eval.score import human_check, quality_of
 from robust_eval.settings import Output, Settings
 from robust_eval.validity import Examiner
 from robust_eval.validity.sheet import read_sheets
 
 REPORTS = Path("reports")
-PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn", "datasets")
 
 Announce = Callable[[str], None]
 
@@ -92,19 +64,9 @@ def evaluate(
     plans = parse_shifts(settings.shifts, seed=settings.seed)
     folder = _open(settings, output)
     ready = prepare(settings, output, plans, cache_dir, progress=progress)
-    splits, sets, groups, account = ready.splits, ready.sets, ready.groups, ready.account
-    test, models = splits.test, ready.models
-    attacks = [plan for plan in plans if isinstance(plan, AttackPlan)]
-    rewrites = [plan for plan in plans if isinstance(plan, RewritePlan)]
     if policy is not None:
-        # The key of an attack's set names its victim too; its name is enough here.
-        names = {n for s in sets for n in (s.shift, s.key)} | {plan.attack.name for plan in attacks}
-        names |= {plan.key for plan in rewrites}
-        families = {s.family for s in sets} | ({"adversarial"} if attacks else set())
-        families |= {"domain"} if rewrites else set()
-        require_named(policy, names, families)
-    victims = victims_of(models, settings.attack_models)
-    inputs = _inputs_fingerprint(test, splits, sets, (*models, *ready.writers), attacks)
+        _require_named(policy, ready)
+    inputs = inputs_fingerprint(ready)
 
     if folder.complete:
         record = store.load(folder.path)
@@ -114,75 +76,26 @@ def evaluate(
             record = gated(record, policy)
             store.save_gate(folder.path, record)
     else:
+        test = ready.splits.test
         examiner = Examiner(test, settings.validity, cache_dir, settings.device, progress)
-        sets = examiner.examine(sets)
+        sets = examiner.examine(ready.sets)
         with PredictionCache.open(cache_dir) as cache:
-            announce(_plan_line(models, test, sets, cache_dir))
-            written = rewritten_sets(test, rewrites, ready.writers, cache, progress=progress)
-            sets += examiner.examine(written)
-            if attacks:
-                announce(
-                    attack_line(
-                        attacks, victims, test, settings.attack_budget, settings.attack_limit
-                    )
-                )
-                attacked = attack_sets(
-                    test,
-                    attacks,
-                    victims,
-                    cache,
-                    quality=quality_of(test),
-                    budget=settings.attack_budget,
-                    limit=settings.attack_limit,
-                    seed=settings.seed,
-                    progress=progress,
-                )
-                sets += examiner.examine(attacked)
+            announce(_plan_line(ready, cache_dir))
+            sets += examiner.examine(_written_by_models(settings, ready, cache, progress, announce))
             answers = ask_all(
-                models, test, sets, cache, repeats=settings.repeats, progress=progress
+                ready.models, test, sets, cache, repeats=settings.repeats, progress=progress
             )
             notes = cache.notes
-        predictions = dict(answers.predictions)
-        for group in groups:
-            predictions |= pooled_answers(group, answers.predictions)
         remember_speeds(cache_dir, _speeds(answers, test, sets))
-        _require_answers(predictions)
-        cards = tuple(group.card for group in groups)
-        members = tuple(m.card for g in groups if len(g.members) > 1 for m in g.members)
-        scores = mean_scores(cards, score_all(test, sets, predictions))
-        record = RunRecord(
-            schema_version=SCHEMA_VERSION,
-            settings=settings.as_dict(),
-            dataset=test,
-            splits={**splits.summary, "inputs": inputs},
-            sets=sets,
-            models=cards,
-            predictions=predictions,
-            scores=scores,
-            gaps=gaps(test, sets, cards, predictions, scores, level=settings.level),
-            comparisons=comparisons(
-                test,
-                sets,
-                cards,
-                predictions,
-                scores,
-                level=settings.level,
-                equal_budgets=settings.equal_budgets,
-            ),
-            near_ties={card.name: _near_ties(card, predictions) for card in cards},
-            warnings=(*_warnings((*cards, *members), predictions), *notes),
-            versions=_versions(),
-            host=_host(started, answers.calls, account),
-            not_applicable=tuple(answers.not_applicable),
-            repeats=answers.repeats,
-            repeat_scores=score_repeats(test, answers.repeats),
+        record = recorded(
+            settings,
+            ready,
+            sets,
+            answers,
+            inputs=inputs,
+            started=started,
+            notes=notes,
             validity=examiner.about(),
-            members=members,
-        )
-        record = dataclasses.replace(
-            record,
-            analysis=analysis(record, level=settings.level),
-            attacks=attack_figures(record, level=settings.level),
         )
         if policy is not None:
             record = gated(record, policy)
@@ -231,37 +144,15 @@ def _open(settings: Settings, output: Output) -> store.RunFolder:
     return store.open_run(path, settings.as_dict(), overwrite=output.overwrite)
 
 
-def _speeds(answers: Answers, test: Dataset, sets: Sequence[ShiftedSet]) -> dict[str, float]:
-    """Characters a second of every model that answered most of its inputs just now."""
-    read = [*test.examples, *(e for s in sets if s.prompt_edit is None for e in s.examples)]
-    return {name: characters(read) / seconds for name, seconds in answers.seconds.items()}
-
-
-def _require_answers(predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]) -> None:
-    """Some failed requests are left out and counted; nothing can be said of a set that has no other."""
-    for (model, key), answers in predictions.items():
-        if all(p.status is Status.FAILED for p in answers):
-            raise InfrastructureError(
-                f"{model} answered none of the {len(answers)} requests of set {key!r}: it failed or "
-                "cannot be reached; other answers are kept"
-            )
-
-
-def _inputs_fingerprint(
-    test: Dataset,
-    splits: Splits,
-    sets: Sequence[ShiftedSet],
-    models: Sequence[Model],
-    attacks: Sequence[AttackPlan],
-) -> str:
-    """A hash of every text and model that the figures rest on; attacks follow from these and their parts."""
-    parts = [test.fingerprint]
-    for examples in (splits.train, splits.dev, splits.demonstrations, *(s.examples for s in sets)):
-        parts.append(f"{len(examples)} examples")
-        parts += (f"{e.id} {sorted(e.inputs.items())!r} {e.target!r}" for e in examples)
-    parts += (model.card.fingerprint for model in models)
-    parts += (f"{plan.key} {plan.seed} {plan.attack.parts}" for plan in attacks)
-    return hexdigest("inputs", *parts)
+def _require_named(policy: Policy, ready: Prepared) -> None:
+    """Refuses a policy that names a set or family which this run does not make."""
+    names = {name for s in ready.sets for name in (s.shift, s.key)}
+    # The key of an attack's set names its victim too; its name is enough here.
+    names |= {plan.attack.name for plan in ready.attacks} | {plan.key for plan in ready.rewrites}
+    families = {s.family for s in ready.sets}
+    families |= {"adversarial"} if ready.attacks else set()
+    families |= {"domain"} if ready.rewrites else set()
+    require_named(policy, names, families)
 
 
 def _require_same_inputs(record: RunRecord, inputs: str, path: Path) -> None:
@@ -272,55 +163,42 @@ def _require_same_inputs(record: RunRecord, inputs: str, path: Path) -> None:
         )
 
 
-def _near_ties(
-    card: ModelCard, predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]
-) -> int:
-    return sum(
-        near_ties(answers) for (name, _), answers in predictions.items() if name == card.name
+def _written_by_models(
+    settings: Settings,
+    ready: Prepared,
+    cache: PredictionCache,
+    progress: Progress,
+    announce: Announce,
+) -> tuple[ShiftedSet, ...]:
+    """The sets that take a model: rewrites first, then attacks on the models of this run."""
+    test = ready.splits.test
+    sets = rewritten_sets(test, ready.rewrites, ready.writers, cache, progress=progress)
+    if not ready.attacks:
+        return sets
+    budget, limit = settings.attack_budget, settings.attack_limit
+    announce(attack_line(ready.attacks, ready.victims, test, budget, limit))
+    return sets + attack_sets(
+        test,
+        ready.attacks,
+        ready.victims,
+        cache,
+        quality=quality_of(test),
+        budget=budget,
+        limit=limit,
+        seed=settings.seed,
+        progress=progress,
     )
 
 
-def _warnings(
-    cards: Sequence[ModelCard], predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]
-) -> tuple[str, ...]:
-    lines = []
-    for card in cards:
-        answers = [
-            p for (name, _), group in predictions.items() if name == card.name for p in group
-        ]
-        failed = sum(p.status is Status.FAILED for p in answers)
-        cut = sum(p.input_truncated for p in answers)
-        unparsed = sum(p.status is Status.UNPARSED for p in answers)
-        if failed:
-            lines.append(
-                f"{card.name}: {failed} of {len(answers)} requests failed and are left out"
-            )
-        if cut:
-            lines.append(f"{card.name}: {cut} of {len(answers)} inputs were cut to fit")
-        if unparsed:
-            lines.append(
-                f"{card.name}: {unparsed} of {len(answers)} answers name no label (counted wrong)"
-            )
-        if written := _without_scores(card, answers):
-            lines.append(
-                f"{card.name}: {written} of {len(answers)} answers were read from written text, as the "
-                "server showed no log-probabilities of the labels there"
-            )
-        lines += (f"{card.name}: {warning}" for warning in card.details.get("warnings", ()))
-    return tuple(lines)
+def _speeds(answers: Answers, test: Dataset, sets: Sequence[ShiftedSet]) -> dict[str, float]:
+    """Characters a second of every model that answered most of its inputs just now."""
+    read = [*test.examples, *(e for s in sets if s.prompt_edit is None for e in s.examples)]
+    return {name: characters(read) / seconds for name, seconds in answers.seconds.items()}
 
 
-def _without_scores(card: ModelCard, answers: Sequence[Prediction]) -> int:
-    """Labels of a hosted model that label scores were asked for and not had."""
-    if "server" not in card.details or not str(card.details["scoring"]).startswith("label"):
-        return 0
-    return sum(p.label is not None and p.label_logprobs is None for p in answers)
-
-
-def _plan_line(
-    models: Sequence[Model], test: Dataset, sets: Sequence[ShiftedSet], cache_dir: Path
-) -> str:
+def _plan_line(ready: Prepared, cache_dir: Path) -> str:
     """What the run will ask, and how long that should take when nothing is cached."""
+    test, sets, models = ready.splits.test, ready.sets, ready.models
     texts = [*test.examples, *(example for shifted in sets for example in shifted.examples)]
     speeds = read_speeds(cache_dir)
     seconds = sum(expected_seconds(model.card, texts, speeds) for model in models)
@@ -329,26 +207,3 @@ def _plan_line(
         f"and {len(texts) - len(test.examples):,} shifted examples in {len(sets)} sets; "
         f"{in_words(seconds)} if none is cached, without fine-tuning"
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"robust-eval": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _host(started: float, calls: int, account: Account) -> dict[str, Any]:
-    host: dict[str, Any] = {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        "seconds": round(time.time() - started, 1),
-        "model_calls": calls,
-        "platform": platform.platform(),
-        "cores": os.cpu_count() or 0,
-    }
-    if usage := account.summary():
-        host["usage"] = usage
-    return host
