@@ -25,7 +25,7 @@ ORDER = (
     ("perturb",),
     ("models",),
     ("validity", "rewriting"),
-    ("recipe_values",),
+    ("recipe_values", "recipe_files"),
     ("attack",),
     ("recipes",),
     ("build",),

@@ -243,7 +243,7 @@ def perturb_file(
             )
         if isinstance(plan, AttackPlan):
             raise RecipeError(
-                f"the attack {plan.attack.name!r} needs a model to attack, which a file has not; "
+                f"the attack {plan.shift!r} needs a model to attack, which a file has not; "
                 "use it in a run: robust-eval --model ... --shift ..."
             )
         if isinstance(plan, PromptPlan):

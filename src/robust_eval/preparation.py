@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robust_eval.attack import AttackPlan, victims_of
+from robust_eval.attack import AttackPlan, check_attacks, victims_of
 from robust_eval.build import build_sets
 from robust_eval.contenders import model_context, model_groups
 from robust_eval.data import Reading, Splits, load, make_splits, training_spec
@@ -82,13 +82,15 @@ def prepare(
     rewrites = tuple(plan for plan in plans if isinstance(plan, RewritePlan))
     writers = rewriters(rewrites, settings.rewriter, context)
     members = tuple(model for group in groups for model in group.members)
+    victims = victims_of(members, settings.attack_models)
+    check_attacks(attacks, victims, splits.test)
     return Prepared(
         splits,
         sets,
         groups,
         account,
         attacks=attacks,
-        victims=victims_of(members, settings.attack_models),
+        victims=victims,
         rewrites=rewrites,
         writers=writers,
     )

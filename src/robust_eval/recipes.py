@@ -10,6 +10,7 @@ A shift (`--shift`, repeatable) is one of
     prompt-format@3            a prompt-side shift: the same examples, asked with an edited prompt
     ood:imdb                   one natural shift: of the catalog, or given with `--ood imdb=DATA`
     rewrite:informal           the clean texts rewritten by the model of `--rewriter`
+    prompt-attack:deepwordbug  an attack of that recipe on the instruction of prompted models
     noisy                      a recipe of `perturbations/`
     ./mine.toml                a recipe file: whatever contains a `/` or ends in `.toml`
 
@@ -20,6 +21,7 @@ A recipe is TOML. `summary` says what it is for; `seeds` (default `[0]`) are add
     name = "my-mix"            with chain = ["misspellings", "keyboard-typos"]; parameters by perturbation name
     family = "noise"           with optional severities
     natural = "*"              every natural shift of the data set; or the name of one
+    name = "prompt-attack:pwws"
 
 Every `[[attack]]` is an attack on the run's own models: see `attack.recipe`.
 
@@ -28,14 +30,13 @@ Nothing in a recipe names code or a regular expression: `protect` lists words th
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from robust_eval import recipe_values as values
-from robust_eval.attack import AttackPlan, parse_attack
+from robust_eval.attack import PROMPT, AttackPlan, parse_attack
 from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.models.prompt_edits import EDITS, describe_edits, plan_edits
 from robust_eval.perturb import (
@@ -48,16 +49,14 @@ from robust_eval.perturb import (
     perturbations_folder,
     typed,
 )
+from robust_eval.recipe_files import included, is_file, load, recipe_names
 from robust_eval.records import FAMILIES, Family, Perturbation
 from robust_eval.rewriting import RewritePlan, parse_rewrite
 
 __all__ = ["AttackPlan", "NaturalPlan", "NoisePlan", "Plan", "PromptPlan", "RewritePlan", "describe_perturbations", "describe_recipes", "parse_shifts", "recipe_names"]  # fmt: skip
 
-MAX_RECIPE_BYTES = 256 * 1024
 MAX_SETS = 1_000
 MAX_CHAIN = 12
-MAX_INCLUDES = 16
-MAX_DEPTH = 4
 EVERY = "*"
 
 RECIPE_KEYS = ("summary", "seeds", "include", "shift", "attack")
@@ -85,11 +84,6 @@ def parse_shifts(specs: Sequence[str], *, seed: int) -> tuple[Plan, ...]:
     if not specs:
         raise RecipeError("no shift given; try --shift noisy")
     return _unique(plan for spec in specs for plan in _parse(spec.strip(), seed))
-
-
-def recipe_names() -> tuple[str, ...]:
-    """The recipes that a bare name finds, sorted."""
-    return tuple(sorted(path.stem for path in perturbations_folder().glob("*.toml")))
 
 
 def describe_perturbations() -> list[tuple[str, ...]]:
@@ -121,7 +115,7 @@ def describe_recipes() -> list[tuple[str, ...]]:
             f"{attacks} a model" * bool(attacks),
         )
         sets = " + ".join(part for part in parts if part)
-        rows.append((name, sets, str(_load(path).get("summary", ""))))
+        rows.append((name, sets, str(load(path).get("summary", ""))))
     return rows
 
 
@@ -131,7 +125,10 @@ def describe_recipes() -> list[tuple[str, ...]]:
 def _parse(spec: str, seed: int) -> Iterator[Plan]:
     if not spec:
         raise RecipeError("an empty shift; give a name such as 'noisy' or 'keyboard-typos@3'")
-    if "/" in spec or "\\" in spec or spec.endswith(".toml"):
+    if spec.startswith(PROMPT):
+        yield from _on_instruction(spec, seed)
+        return
+    if is_file(spec):
         path = Path(spec)
         if not path.is_file():
             raise RecipeError(f"no recipe file {spec!r}; a bare name such as 'noisy' needs no path")
@@ -176,13 +173,32 @@ def _parse(spec: str, seed: int) -> Iterator[Plan]:
 def _require_known(name: str, spec: str) -> None:
     provider, colon, _ = name.partition(":")
     if colon and provider not in ("nlpaug", "textattack"):
-        known = ("nlpaug", "textattack", "ood", "family", "rewrite")
+        known = ("nlpaug", "textattack", "ood", "family", "rewrite", "prompt-attack")
         raise RecipeError(
             f"unknown provider {provider!r} in {spec!r}{did_you_mean(provider, known)}"
         )
     if not colon and name not in NATIVE:
         known_names = (*NATIVE, *EDITS, *recipe_names())
         raise RecipeError(f"unknown shift {name!r}{did_you_mean(name, known_names)}")
+
+
+def _on_instruction(spec: str, seed: int, offsets: Sequence[int] = (0,)) -> Iterator[AttackPlan]:
+    """The attacks of a recipe, turned on the instruction."""
+    name = spec.removeprefix(PROMPT)
+    attacks = [n for n in recipe_names() if _attacks_only(n)]
+    if not is_file(name) and name not in attacks:
+        raise RecipeError(f"unknown attack {name!r} in {spec!r}{did_you_mean(name, attacks)}")
+    for plan in _parse(name, seed):
+        if not isinstance(plan, AttackPlan):
+            raise RecipeError(
+                f"{spec!r}: {name} holds sets that no attack makes; name a recipe of attacks"
+            )
+        for offset in offsets:
+            yield replace(plan, offset=plan.offset + offset, on_instruction=True)
+
+
+def _attacks_only(recipe: str) -> bool:
+    return "attack" in load(perturbations_folder() / f"{recipe}.toml")
 
 
 def _listed_severities(listed: str, spec: str) -> tuple[int, ...]:
@@ -259,29 +275,15 @@ def _unique(plans: Iterable[Plan]) -> tuple[Plan, ...]:
 # --- recipe files --------------------------------------------------------------------------------
 
 
-def _load(path: Path) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_RECIPE_BYTES + 1)
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
-    if len(content) > MAX_RECIPE_BYTES:
-        raise RecipeError(f"the recipe {path.name} is over {MAX_RECIPE_BYTES // 1024} KiB")
-    try:
-        return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RecipeError(f"the recipe {path.name} is not TOML: {error}") from error
-
-
 def _read(path: Path, seed: int, depth: int) -> Iterator[Plan]:
-    recipe = _load(path)
+    recipe = load(path)
     where = path.name
     values.check_keys(recipe, RECIPE_KEYS, where)
     if not isinstance(recipe.get("summary", ""), str):
         raise RecipeError(f"{where}: summary must be text")
     offsets = values.offsets(recipe.get("seeds", [0]), where)
-    for included in _included(recipe.get("include", []), path, depth):
-        yield from _read(included, seed, depth + 1)
+    for other in included(recipe.get("include", []), path, depth):
+        yield from _read(other, seed, depth + 1)
     shifts = recipe.get("shift", [])
     if not isinstance(shifts, list) or not all(isinstance(shift, dict) for shift in shifts):
         raise RecipeError(f"{where}: write every shift as a [[shift]] table")
@@ -296,31 +298,6 @@ def _read(path: Path, seed: int, depth: int) -> Iterator[Plan]:
         attack = parse_attack(table, f"{where}, attack {number}")
         for offset in offsets:
             yield AttackPlan(attack, seed, offset)
-
-
-def _included(listed: Any, path: Path, depth: int) -> Iterator[Path]:
-    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-        raise RecipeError(f"{path.name}: include must be a list of recipe names")
-    if len(listed) > MAX_INCLUDES:
-        raise RecipeError(f"{path.name}: more than {MAX_INCLUDES} includes")
-    if listed and depth >= MAX_DEPTH:
-        raise RecipeError(f"{path.name}: recipes include each other more than {MAX_DEPTH} deep")
-    folder = path.resolve().parent
-    for name in listed:
-        if "/" not in name and "\\" not in name and not name.endswith(".toml"):
-            if name not in recipe_names():
-                raise RecipeError(
-                    f"{path.name}: unknown recipe {name!r}{did_you_mean(name, recipe_names())}"
-                )
-            yield perturbations_folder() / f"{name}.toml"
-            continue
-        # resolve() follows links, so that none leads out of the folder either.
-        target = (folder / name).resolve()
-        if not target.is_relative_to(folder):
-            raise RecipeError(f"{path.name}: include {name!r} leaves the recipe's folder")
-        if not target.is_file():
-            raise RecipeError(f"{path.name}: no file {name!r} to include")
-        yield target
 
 
 def _shift(
@@ -344,6 +321,10 @@ def _shift(
     if kind == "family":
         values.only(shift, ("family", "severities", "seeds"), where)
         yield from _family(chosen, severities, seed, where, offsets)
+        return
+    if chosen.startswith(PROMPT):
+        values.only(shift, ("name", "seeds"), where)
+        yield from _on_instruction(chosen, seed, offsets)
         return
     if chosen in EDITS:
         values.only(shift, ("name", "severities", "seeds"), where)

@@ -93,6 +93,26 @@ class AttackResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedChange:
+    """One change that an attack makes for many examples at once, found on development examples.
+
+    Those are no part of the set: what a set's examples lose was not searched for on them.
+    """
+
+    place: Literal["instruction", "prefix", "suffix"]  # what it replaces, or where it is put
+    label: str  # the right label of the examples that it is for; empty for all
+    before: str  # the text it replaces; empty where it is put beside one
+    after: str  # the same as before, or empty, where nothing was found
+    development: int  # examples that the search asked about
+    score_before: float  # on those, by the primary metric
+    score_after: float
+    queries: int  # versions tried, each on all development examples
+    unanswered: int  # requests of the search that failed
+    words: int  # that might change
+    words_changed: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShiftedSet:
     family: Family
     shift: str  # the family of sets that one test pools: "keyboard-typos", "imdb"
@@ -112,6 +132,7 @@ class ShiftedSet:
     budget: int | None = None  # queries that an attack might spend on one example
     # Solved examples of the set's own domain, apart from `examples`, for prompts; not stored.
     demonstrations: tuple[Example, ...] = ()
+    shared: tuple[SharedChange, ...] = ()  # of an attack that makes the same change everywhere
 
 
 # --- what is answered ----------------------------------------------------------------------------

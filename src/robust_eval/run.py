@@ -148,9 +148,9 @@ def _require_named(policy: Policy, ready: Prepared) -> None:
     """Refuses a policy that names a set or family which this run does not make."""
     names = {name for s in ready.sets for name in (s.shift, s.key)}
     # The key of an attack's set names its victim too; its name is enough here.
-    names |= {plan.attack.name for plan in ready.attacks} | {plan.key for plan in ready.rewrites}
+    names |= {plan.shift for plan in ready.attacks} | {plan.key for plan in ready.rewrites}
     families = {s.family for s in ready.sets}
-    families |= {"adversarial"} if ready.attacks else set()
+    families |= {plan.family for plan in ready.attacks}
     families |= {"domain"} if ready.rewrites else set()
     require_named(policy, names, families)
 

@@ -2,16 +2,18 @@
 
 from robust_eval.attack.engine import Attacked, attack_all
 from robust_eval.attack.goal import Quality, Situation
+from robust_eval.attack.plans import PROMPT, AttackPlan
 from robust_eval.attack.recipe import Attack, parse_attack
 from robust_eval.attack.sets import (
-    AttackPlan,
     attack_line,
     attack_sets,
     attacked_examples,
+    check_attacks,
     victims_of,
 )
 
 __all__ = [
+    "PROMPT",
     "Attack",
     "AttackPlan",
     "Attacked",
@@ -21,6 +23,7 @@ __all__ = [
     "attack_line",
     "attack_sets",
     "attacked_examples",
+    "check_attacks",
     "parse_attack",
     "victims_of",
 ]

@@ -42,7 +42,7 @@ class Attacked:
 
 
 @dataclass(slots=True)
-class _Running:
+class Running:
     """One attack under way."""
 
     index: int
@@ -77,9 +77,9 @@ def attack_all(
     victim answers nothing at all in a round, RecipeError when the goal does not fit the task.
     """
     goal = goal_for(attack.goal, situation)
-    waiting: Iterator[_Running] = iter(
+    waiting: Iterator[Running] = iter(
         [
-            _Running(
+            Running(
                 index,
                 draft := Draft.of(example, fields),
                 protected_positions(draft, protections(situation.kind, example)),
@@ -90,7 +90,7 @@ def attack_all(
         ]
     )
     done: dict[int, Attacked] = {}
-    running: list[_Running] = []
+    running: list[Running] = []
 
     def answer(requests: Sequence[Request]) -> list[Prediction]:
         return predict(victim, requests, cache)
@@ -102,7 +102,7 @@ def attack_all(
             if not running:
                 break
             _ask_round(running, goal, situation, victim, key, answer)
-            still: list[_Running] = []
+            still: list[Running] = []
             for one in running:
                 if _advance(one, attack, goal, situation, seed):
                     still.append(one)
@@ -114,7 +114,7 @@ def attack_all(
 
 
 def _ask_round(
-    running: Sequence[_Running],
+    running: Sequence[Running],
     goal: Goal,
     situation: Situation,
     victim: Model,
@@ -122,14 +122,9 @@ def _ask_round(
     answer: Answer,
 ) -> None:
     """Every running attack's open questions, answered in one call; texts known to it are not asked again."""
-    asked: list[tuple[_Running, Draft, str]] = []
+    asked: list[tuple[Running, Draft, str]] = []
     for one in running:
-        drafts = one.wish.drafts if one.wish else (one.draft,)
-        for draft in drafts:
-            text = draft.text
-            if text not in one.told and len(one.told) < one.budget:
-                one.told[text] = None
-                asked.append((one, draft, text))
+        asked += [(one, draft, draft.text) for draft in open_drafts(one)]
     if not asked:
         return
     # A set key of its own: a victim that samples must not be scored on the answer that the search picked.
@@ -149,18 +144,38 @@ def _ask_round(
         one.told[text] = goal.judge(prediction, one.clean, draft, situation)
 
 
-def _advance(one: _Running, attack: Attack, goal: Goal, situation: Situation, seed: int) -> bool:
+def open_drafts(one: Running) -> list[Draft]:
+    """What the search wants to ask and does not know, as far as the budget reaches; it counts as asked from now on."""
+    found = []
+    for draft in one.wish.drafts if one.wish else (one.draft,):
+        text = draft.text
+        if text not in one.told and len(one.told) < one.budget:
+            one.told[text] = None
+            found.append(draft)
+    return found
+
+
+def _advance(one: Running, attack: Attack, goal: Goal, situation: Situation, seed: int) -> bool:
     """Runs the search until it needs the victim again; False when the attack is over."""
+    if one.steps is None:
+        start = one.told[one.draft.text]
+        if start is None or one.clean is None or goal.skip(one.clean, one.draft, situation):
+            return False
+    return proceed(one, attack, one.clean is not None and one.clean.scores is not None, seed)
+
+
+def proceed(one: Running, attack: Attack, scored: bool, seed: int) -> bool:
+    """Starts the search from its first answer, or goes on with it; False when it is over."""
     reply: object
     if one.steps is None:
         start = one.told[one.draft.text]
-        if start is None or goal.skip(start.prediction, one.draft, situation):
-            return False
+        assert start is not None
         one.best = start
-        one.steps = attack.search.run(start, one.rng, start.prediction.scores is not None)
+        one.steps = attack.search.run(start, one.rng, scored)
         reply = None
     else:
         reply = _answers(one)
+    assert one.steps is not None
     while reply is not SPENT:
         try:
             wish = one.steps.send(reply)
@@ -176,7 +191,7 @@ def _advance(one: _Running, attack: Attack, goal: Goal, situation: Situation, se
     return False
 
 
-def _answers(one: _Running) -> object:
+def _answers(one: Running) -> object:
     """What the victim said to the last wish, the best of it remembered; SPENT where the budget cut it short."""
     assert one.best is not None
     assert one.wish is not None
@@ -196,7 +211,7 @@ def _answers(one: _Running) -> object:
     return SPENT if any(draft.text not in one.told for draft in one.wish.drafts) else answers
 
 
-def _reply(one: _Running, wish: Expand | Open | Filter, attack: Attack, seed: int) -> object:
+def _reply(one: Running, wish: Expand | Open | Filter, attack: Attack, seed: int) -> object:
     """What the attack's own parts say; the victim is not asked."""
     if isinstance(wish, Open):
         return attack.positions(wish.draft, one.protect)
@@ -205,7 +220,7 @@ def _reply(one: _Running, wish: Expand | Open | Filter, attack: Attack, seed: in
     return [attack.drafts(wish.draft, position, seed) for position in wish.positions]
 
 
-def _result(one: _Running, goal: Goal) -> Attacked:
+def _result(one: Running, goal: Goal) -> Attacked:
     queries = len(one.told)
     original = one.draft.example
     if one.best is None:

@@ -20,10 +20,13 @@ Quality = Callable[[Prediction, Example], float]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One answered draft. `score` is higher the nearer the goal; it means nothing between examples."""
+    """One answered draft. `score` is higher the nearer the goal; it means nothing between examples.
+
+    `prediction` is None where the draft was judged on many examples at once.
+    """
 
     draft: Draft
-    prediction: Prediction
+    prediction: Prediction | None
     score: float
     reached: bool
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from robust_eval.attack.draft import Draft
 from robust_eval.attack.engine import Attacked, attack_all
-from robust_eval.attack.goal import Quality, Situation
-from robust_eval.attack.recipe import Attack
+from robust_eval.attack.goal import Quality, Situation, goal_for
+from robust_eval.attack.instruction import instructed, instruction_set
+from robust_eval.attack.plans import AttackPlan
+from robust_eval.attack.shared import halves, shared_goal
 from robust_eval.errors import UsageError, did_you_mean
 from robust_eval.models.cache import PredictionCache
+from robust_eval.models.wordings import prompt_of
 from robust_eval.perturb.apply import dose
 from robust_eval.records import (
     AttackResult,
@@ -22,19 +24,6 @@ from robust_eval.records import (
     silent,
 )
 from robust_eval.rng import hexdigest
-
-
-@dataclass(frozen=True, slots=True)
-class AttackPlan:
-    """One attack to run against each victim; `offset` is added to the run's seed, and shown in the key unless 0."""
-
-    attack: Attack
-    seed: int
-    offset: int = 0
-
-    @property
-    def key(self) -> str:
-        return self.attack.name + (f"#{self.offset}" if self.offset else "")
 
 
 def attack_sets(
@@ -59,6 +48,22 @@ def attack_sets(
     situation = Situation(dataset.task.kind, dataset.labels, quality)
     sets = []
     for plan in plans:
+        if plan.on_instruction:
+            sets += [
+                instruction_set(
+                    dataset,
+                    plan,
+                    victim,
+                    cache,
+                    situation=situation,
+                    budget=budget,
+                    limit=limit,
+                    seed=seed,
+                    progress=progress,
+                )
+                for victim in instructed(victims, plan)
+            ]
+            continue
         for victim in victims:
             name = victim.card.name
             key = f"{plan.key}>{name}"
@@ -96,6 +101,17 @@ def victims_of(models: Sequence[Model], wanted: Sequence[str]) -> tuple[Model, .
                 f"--attack-model {spec!r} is not a model or baseline of this run{did_you_mean(spec, specs)}"
             )
     return tuple(model for model in models if not wanted or model.card.spec in wanted)
+
+
+def check_attacks(plans: Sequence[AttackPlan], victims: Sequence[Model], dataset: Dataset) -> None:
+    """Raises what would end these attacks before their first query, so that a run says it before all else."""
+    situation = Situation(dataset.task.kind, dataset.labels, lambda prediction, example: 0.0)
+    for plan in plans:
+        goal = goal_for(plan.attack.goal, situation)
+        if plan.on_instruction:
+            shared_goal(goal, situation)
+            instructed(victims, plan)
+            halves(dataset, None, plan.seed)
 
 
 def _shifted_set(
@@ -148,8 +164,17 @@ def attack_line(
 ) -> str:
     """How many queries the attacks may cost at most; most end long before."""
     count = min(len(dataset.examples), limit or len(dataset.examples))
-    sets = len(plans) * len(victims)
-    return (
-        f"attacks: {len(plans)} on each of {len(victims)} models, {count:,} examples each: at most "
-        f"{sets * count * budget:,} queries ({budget:,} an example), and {sets} more sets"
+    half = min((len(dataset.examples) + 1) // 2, limit or len(dataset.examples))
+    on_texts = sum(not plan.on_instruction for plan in plans) * len(victims)
+    on_prompts = sum(plan.on_instruction for plan in plans) * sum(
+        prompt_of(victim) is not None for victim in victims
     )
+    parts = []
+    if on_texts:
+        parts.append(f"{on_texts} on {count:,} examples each ({budget:,} queries an example)")
+    if on_prompts:
+        parts.append(
+            f"{on_prompts} on instructions ({budget:,} wordings, each asked with {half:,} development examples)"
+        )
+    queries = (on_texts * count + on_prompts * half) * budget
+    return f"attacks: {' and '.join(parts)}: at most {queries:,} queries, and {on_texts + on_prompts} more sets"

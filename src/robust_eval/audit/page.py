@@ -167,6 +167,7 @@ def _set(key: str, about: Mapping[str, Any], examples: tuple[Example, ...]) -> S
         about["paired"],
         examples,
         tuple(Dose(about["dose"] or 0.0, 0, bit == "1") for bit in about["changed"]),
+        built_against=about.get("built_against"),
         prompt_edit=about["prompt_edit"],
         preservation=tuple(SUSPECT if bit == "1" else SOUND for bit in about["suspect"]),
     )

@@ -15,6 +15,7 @@ from typing import TypeVar
 from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.models.prompt import OPTIONS, Prompt
 from robust_eval.models.templates import Segments, Template, split_fields
+from robust_eval.models.wordings import PREFIX, reworded
 from robust_eval.perturb import DEFAULT_SEVERITY
 from robust_eval.perturb.characters import KeyboardTypos
 from robust_eval.perturb.plan import PromptPlan
@@ -302,8 +303,11 @@ EDITS: Mapping[str, PromptEdit] = MappingProxyType(
 def edited(prompt: Prompt, edit: str) -> Edited:
     """The prompt under an edit; or, in words, why the edit does not apply to it.
 
+    A wording that an attack found (`wording:...`) may be the prompt's own: then nothing was found, and the drop is 0.
     Raises RecipeError for an edit that is none.
     """
+    if edit.startswith(PREFIX):
+        return reworded(prompt, edit)
     kind, severity, seed = parse_edit(edit)
     changed = kind.apply(prompt, severity or 1, seed)
     if isinstance(changed, Prompt) and changed.fingerprint() == prompt.fingerprint():

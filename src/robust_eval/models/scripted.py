@@ -11,7 +11,10 @@ from urllib.parse import parse_qsl
 from robust_eval.errors import ModelError, did_you_mean
 from robust_eval.models.answers import canonical_input
 from robust_eval.models.context import ModelContext
+from robust_eval.models.prompt import Prompt
 from robust_eval.models.specs import Role, parse_spec
+from robust_eval.models.templates import Template
+from robust_eval.models.wordings import PREFIX, reworded
 from robust_eval.records import Example, Job, ModelCard, Prediction, Status
 from robust_eval.rng import below, hexdigest, stream
 
@@ -31,6 +34,7 @@ class Options:
         default=frozenset(), repr=False
     )  # words of the training texts
     edit: str = ""  # the prompt edit that it answers under
+    instruction: str = ""  # its instruction, where an edit gave it another
     repeat: int = field(default=0, repr=False)  # which of its draws this is
 
 
@@ -80,7 +84,22 @@ class ScriptedModel:
         spec, role, kind = self._made_from
         if kind != "prompted":
             return "it has no prompt"
-        return ScriptedModel(spec, role, kind, replace(self._options, edit=edit), self.labels)
+        changes = {"edit": edit}
+        if edit.startswith(PREFIX):
+            changed = reworded(self._prompt(), edit)
+            if isinstance(changed, str):
+                return changed
+            changes = {"instruction": changed.template.instruction}
+        return ScriptedModel(spec, role, kind, replace(self._options, **changes), self.labels)  # type: ignore[arg-type]
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """A prompt that is nowhere shown, for attacks on the instruction; None of the other kinds."""
+        return self._prompt() if self._made_from[2] == "prompted" else None
+
+    def _prompt(self) -> Prompt:
+        template = Template("scripted", _EXAMPLE, instruction=self._options.instruction or _ASKED)
+        return Prompt(template, tuple((label, label) for label in self.labels))
 
     def with_repeat(self, repeat: int) -> ScriptedModel:
         """The same fake with its further draws."""
@@ -138,8 +157,13 @@ def noisy(example: Example, labels: tuple[str, ...], options: Options) -> Predic
 
 
 def prompted(example: Example, labels: tuple[str, ...], options: Options) -> Prediction:
-    """As `noisy`, but it has a prompt: `loss` is the accuracy lost when that is edited."""
-    lost = options.loss if options.edit else 0.0
+    """As `noisy`, but it has a prompt: `loss` is the accuracy lost when that is edited.
+
+    Of an instruction with other words, `loss` times the share of its words that are gone.
+    """
+    asked = _ASKED.split()
+    gone = sum(word not in (options.instruction or _ASKED).split() for word in asked) / len(asked)
+    lost = options.loss if options.edit else options.loss * gone
     chance = replace(options, accuracy=options.accuracy - lost, loss=0.0)
     return noisy(example, labels, chance)
 
@@ -176,6 +200,8 @@ KINDS: dict[str, Rule] = {
     "mute": mute,
 }
 _KNOW_THE_TARGET = {"oracle", "noisy", "prompted", "drawn", "flaky"}
+_ASKED = "Classify each text as one of: {labels}."
+_EXAMPLE = "Text: {text}\nLabel: {answer}"
 _ODDS = 9.0  # how much likelier the answer is than each other label
 
 

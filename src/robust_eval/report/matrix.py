@@ -56,6 +56,8 @@ def pack(record: RunRecord) -> str:
             "dose": sum(d.edit_rate for d in s.doses) / len(s.doses) if s.doses else None,
             "changed": _bits([d.changed for d in s.doses]),
             "suspect": _bits([bool(check.reasons) for check in s.preservation]),
+            # Of attacks alone: what was built against another model is transfer, and judged as such.
+            **({"built_against": s.built_against} if s.built_against is not None else {}),
         }
     payload = {
         "format": FORMAT,

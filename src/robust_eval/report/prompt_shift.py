@@ -7,6 +7,13 @@ from dataclasses import dataclass, replace
 from robust_eval.records import Comparison, Gap, RunRecord
 from robust_eval.report import numbers as n
 from robust_eval.report.cautions import name, primary
+from robust_eval.report.prompt_attacks import (
+    DropRate,
+    InstructionAttack,
+    drop_rates,
+    instruction_attacks,
+    prompt_attacks_markdown,
+)
 from robust_eval.report.text import markdown_code, markdown_table, markdown_text, one_line
 
 MOST_ROWS = 60  # of the table in report.md
@@ -20,6 +27,7 @@ class PromptRow:
     model: str
     gap: Gap | None
     reason: str
+    attacked: bool = False  # whether the edit was found by an attack on this very model
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,8 @@ class PromptView:
     sets: tuple[PromptSet, ...]
     comparisons: tuple[Comparison, ...]  # of whole shifts, between models that both have a prompt
     unprompted: tuple[str, ...]  # models that none of the sets applies to
+    attacks: tuple[InstructionAttack, ...] = ()
+    rates: tuple[DropRate, ...] = ()
 
 
 def texts_only(record: RunRecord) -> RunRecord:
@@ -71,6 +81,7 @@ def prompt_view(record: RunRecord) -> PromptView | None:
                         name(card.name),
                         gaps.get((card.name, s.key)),
                         one_line(why.get((card.name, s.key), "not answered")),
+                        card.name == s.built_against,
                     )
                     for i, card in enumerate(record.models)
                     if card.name not in bare
@@ -84,6 +95,8 @@ def prompt_view(record: RunRecord) -> PromptView | None:
             if c.shift in shifts and c.set_key is None and c.metric == metric
         ),
         unprompted=tuple(map(name, bare)),
+        attacks=instruction_attacks(record),
+        rates=drop_rates(record),
     )
 
 
@@ -116,6 +129,7 @@ def prompt_markdown(record: RunRecord) -> list[str]:
     blocks = ["The clean examples, asked with an edited prompt.", *([table] if rows else [])]
     if len(rows) > MOST_ROWS:
         blocks.append(f"{n.counted(len(rows) - MOST_ROWS, 'further row')} in `report.html`.")
+    blocks += prompt_attacks_markdown(record)
     if view.unprompted:
         names = ", ".join(markdown_code(model) for model in view.unprompted)
         blocks.append(f"Without a prompt to edit, so not asked and in no test here: {names}.")

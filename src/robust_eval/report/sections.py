@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from robust_eval.records import RunRecord
 from robust_eval.report import (
@@ -26,6 +26,8 @@ from robust_eval.report.usage import usage, usage_markdown
 from robust_eval.report.variance import variance_markdown, variance_view
 from robust_eval.report.words import limit_list, verdict
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -46,7 +48,7 @@ class Section:
         return f"{self.ident}.html.j2"
 
 
-def of_texts(view: Callable[[RunRecord], Any | None]) -> Callable[[RunRecord], Any | None]:
+def of_texts(view: Callable[[RunRecord], T]) -> Callable[[RunRecord], T]:
     """The view without prompt-side sets, which stand in a section of their own."""
     return lambda record: view(texts_only(record))
 
@@ -85,15 +87,15 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "attacks",
         "Attacks",
-        attacks.attacks,
-        markdown=attacks.attacks_markdown,
+        of_texts(attacks.attacks),
+        markdown=of_texts(attacks.attacks_markdown),
     ),
     Section(
         "transfer",
         "Transfer of attacks",
-        transfer.transfer,
+        of_texts(transfer.transfer),
         short="Transfer",
-        markdown=transfer.transfer_markdown,
+        markdown=of_texts(transfer.transfer_markdown),
     ),
     Section("shifts", "Shift by shift", of_texts(views.shifts)),
     Section(

@@ -133,7 +133,10 @@ def _paired(record: RunRecord, table: Table, card: ModelCard, family: str) -> li
     return [
         s
         for s in record.sets
-        if s.paired and s.family == family and table.answered(card.name, s.key)
+        if s.paired
+        and s.family == family
+        and table.answered(card.name, s.key)
+        and s.built_against in (None, card.name)  # the rest is transfer
     ]
 
 
@@ -217,9 +220,10 @@ def _relative_drops(record: RunRecord, table: Table, level: float) -> Iterator[R
 
 
 def _shifts(record: RunRecord, table: Table, card: ModelCard) -> Mapping[str, list[ShiftedSet]]:
+    """By shift; of attacks only what was built against this very model: the rest is transfer."""
     found: dict[str, list[ShiftedSet]] = {}
     for s in record.sets:
-        if table.answered(card.name, s.key):
+        if table.answered(card.name, s.key) and s.built_against in (None, card.name):
             found.setdefault(s.shift, []).append(s)
     return found
 

@@ -6,13 +6,13 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from robust_eval.records import CLEAN, Dose, Example, Preservation, RunRecord
+from robust_eval.records import CLEAN, Dose, Example, Preservation, RunRecord, ShiftedSet
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PLAIN = ("example_id", "label", "text", "raw", "input_truncated")  # stored as they are
-NOT_IN_JSON = ("examples", "doses", "size", "preservation", "attacks", "demonstrations")  # of sets
+NOT_IN_JSON = ("examples", "doses", "preservation", "demonstrations")  # of sets
 
 
 def run_json(record: RunRecord) -> dict[str, Any]:
@@ -32,16 +32,7 @@ def run_json(record: RunRecord) -> dict[str, Any]:
             "notes": list(clean.notes),
         },
         "splits": dict(record.splits),
-        "sets": [
-            {
-                f.name: getattr(shifted, f.name)
-                for f in dataclasses.fields(shifted)
-                if f.name not in NOT_IN_JSON
-            }
-            | {"size": None if shifted.size is None else dataclasses.asdict(shifted.size)}
-            | {"attacks": [dataclasses.asdict(result) for result in shifted.attacks]}
-            for shifted in record.sets
-        ],
+        "sets": [_set_json(shifted) for shifted in record.sets],
         "models": [dataclasses.asdict(card) for card in record.models],
         "members": [dataclasses.asdict(card) for card in record.members],
         "metrics": [metric.name for metric in clean.task.metrics],
@@ -58,6 +49,13 @@ def run_json(record: RunRecord) -> dict[str, Any]:
         "validity": dict(record.validity),
         "human": None if record.human is None else dataclasses.asdict(record.human),
     }
+
+
+def _set_json(shifted: ShiftedSet) -> dict[str, Any]:
+    bare = dataclasses.asdict(
+        dataclasses.replace(shifted, examples=(), doses=(), preservation=(), demonstrations=())
+    )
+    return {name: value for name, value in bare.items() if name not in NOT_IN_JSON}
 
 
 def example_table(record: RunRecord) -> pa.Table:

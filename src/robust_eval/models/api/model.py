@@ -128,6 +128,11 @@ class HostedModel:
         )
 
     @property
+    def prompt(self) -> Prompt:
+        """What stands before and around every example."""
+        return self._prompt
+
+    @property
     def price(self) -> Price | None:
         """What its tokens cost, where a table of prices says so."""
         return self._price()

@@ -1,0 +1,36 @@
+"""What an attack is to be made on, before any model is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from robust_eval.attack.recipe import Attack
+from robust_eval.records import Family
+
+PROMPT: Final = "prompt-attack:"
+
+
+@dataclass(frozen=True, slots=True)
+class AttackPlan:
+    """One attack to run against each victim; `offset` is added to the run's seed, and shown in the key unless 0.
+
+    On the instruction it attacks what a prompted model is told; else the texts of the test.
+    """
+
+    attack: Attack
+    seed: int
+    offset: int = 0
+    on_instruction: bool = False
+
+    @property
+    def shift(self) -> str:
+        return (PROMPT if self.on_instruction else "") + self.attack.name
+
+    @property
+    def key(self) -> str:
+        return self.shift + (f"#{self.offset}" if self.offset else "")
+
+    @property
+    def family(self) -> Family:
+        return "prompt" if self.on_instruction else "adversarial"
