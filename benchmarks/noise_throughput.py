@@ -29,7 +29,7 @@ from robust_eval.rng import stream
 VOCABULARY = (
     "the film keeps moving even where its story does not hold together and every actor seems to enjoy "
     "a quiet joke that nobody explains until late evening when rain finally stops over an empty harbour "
-    "James didn't receive 20 letters on May 5, 2020 because they are watching his favorite little theater "
+    "James didn't receive 20 letters, twelve books on May 5, 2020 because they are watching his favorite little theater "
     "tonight, and I think it's “about” $5 for 3 miles in London: she wants to go there again, isn't that good?"
 )
 WORDS = 20

@@ -40,6 +40,7 @@ def test_a_cut_run_leaves_the_old_file_and_the_same_command_works_again(
         assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "out.jsonl"}
     source.write_text(f"{row}\n" * 3, "utf-8")
     subprocess.run(command, cwd=tmp_path, check=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "out.jsonl"}
     assert len(target.read_text("utf-8").splitlines()) == 3
 
 
