@@ -7,6 +7,8 @@ import itertools
 import json
 import os
 import re
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -14,10 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robust_eval.errors import RecipeError
-from robust_eval.perturb import REGISTRY, make, perturb_example
+from robust_eval.data.demo import demo_source
+from robust_eval.errors import DataError, RecipeError
+from robust_eval.perturb import REGISTRY, files, literal, make, perturb_example
 from robust_eval.perturb.draws import SEVERITIES
 from robust_eval.perturb.gallery import GROUPS
+from robust_eval.perturb.plan import NoisePlan
 from robust_eval.records import FAMILIES, Example, Perturbation
 from robust_eval.rng import digest, stream
 
@@ -70,6 +74,7 @@ HARD = (
     "'" * 50,
     "a" * 300,
 )
+SPANS = ("positive", "Paris, France", "St. Louis", "12%", "not good", "U.S.")
 any_text = st.one_of(
     st.text(max_size=200),
     st.text(alphabet=st.characters(), max_size=60),
@@ -136,6 +141,16 @@ def test_a_long_text_takes_no_more_than_linear_work(name: str) -> None:
     assert perturbed(name, 5, long) != long
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if REGISTRY[name].needs])
+def test_a_long_context_takes_no_more_than_linear_work(name: str) -> None:
+    context = " ".join(SENTENCES) * (100_000 // len(" ".join(SENTENCES)) + 1)
+    question = "What did James tell Maria in London in 2020?" * 200
+    example = Example("1", {"context": context, "question": question}, "3 miles", "1")
+    shifted, _ = perturb_example([make(name, 5)], example, seed=0, fields=["context"])
+    assert len(shifted.inputs["context"]) > len(context)
+    assert shifted.inputs["question"] == question
+
+
 @pytest.mark.parametrize("name", NESTING)
 @settings(max_examples=15, deadline=None)
 @given(text=any_text, seed=st.integers(0, 2**32))
@@ -199,6 +214,43 @@ def test_the_order_of_examples_does_not_matter(name: str) -> None:
     assert forwards == backwards[::-1]
 
 
+@pytest.mark.parametrize("name", ON_TEXTS)
+@settings(max_examples=10, deadline=None)
+@given(before=any_text, after=any_text, severity=st.sampled_from(SEVERITIES))
+def test_label_words_and_protected_spans_stay_as_they_are(
+    name: str, before: str, after: str, severity: int
+) -> None:
+    text = " ".join([before, *SPANS, after, *SPANS])
+    example = Example("1", {"text": text, "other": text}, ("positive", "St. Louis"), "source")
+    guards = [literal(span) for span in SPANS]
+    shifted, _ = perturb_example(
+        [make(name, severity)], example, seed=0, fields=["text"], protect=guards
+    )
+    for span in SPANS:
+        assert shifted.inputs["text"].count(span) >= text.count(span)
+    assert shifted.inputs["other"] == text
+    assert (shifted.id, shifted.target, shifted.source_id) == ("1", example.target, "source")
+
+
+def test_any_batch_any_order_and_any_number_of_processes_write_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [*SENTENCES[::3], *HARD[:-1]]
+    plans = [NoisePlan("noise", name, name, 3, 0, (make(name, 3),)) for name in ON_TEXTS]
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+
+    def written(order: list[str], batch: int, processes: int) -> list[bytes]:
+        source.write_text("".join(json.dumps({"text": text}) + "\n" for text in order), "utf-8")
+        monkeypatch.setattr(files, "BATCH_ROWS", batch)
+        files.write_perturbed(source, target, plans, fields=("text",), seed=0, processes=processes)
+        return target.read_bytes().splitlines(keepends=True)
+
+    once = written(texts, 256, 1)
+    assert len(once) == len(texts) * len(plans)
+    assert written(texts, 5, 2) == once
+    assert sorted(written(texts[::-1], 3, 1)) == sorted(once)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_outputs_are_those_committed(name: str) -> None:
     path = Path(__file__).parent.parent / "golden" / "perturbations.json"
@@ -218,14 +270,22 @@ def example_of(i: int, text: str) -> Example:
     return Example(str(i), {"text": text}, "", str(i))
 
 
-def real_texts() -> list[str]:
-    """Our own sentences, and reviews where the test data are at hand."""
+@cache
+def real_texts() -> tuple[str, ...]:
+    """Our own sentences, and reviews where the demo data or the test data are at hand."""
     texts = [*SENTENCES, "The café’s “crème brûlée” — naïve, I know — cost £4…"]
+    try:
+        rows = [
+            row.values["text"] for row in islice(demo_source("demo:imdb").rows(), 0, 25_000, 800)
+        ]
+    except DataError:
+        rows = []
+    texts += [text[:1_000] for text in rows]
     folder = os.environ.get("ROBUST_EVAL_TEST_DATA")
     for path in sorted(Path(folder, "sst2").glob("*.tsv")) if folder else []:
         lines = path.read_text("utf-8", "replace").splitlines()[1:60]
         texts += [line.split("\t")[0] for line in lines]
-    return texts
+    return tuple(texts)
 
 
 def recorded_edits(name: str, severity: int, text: str, seed: int) -> set[tuple[int, int, str]]:

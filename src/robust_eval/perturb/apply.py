@@ -20,6 +20,8 @@ BLOCK_CHARACTERS = 10_000
 ANCHOR = 24  # characters that must agree where long texts are cut
 ANCHOR_TRIES = 32
 WINDOW = 2_000  # how far the texts may have drifted apart within a block
+SENTENCE_END = re.compile(r"[.!?…](?:\s|$)")
+PRIVATE_USE = range(0xE000, 0xF900)  # characters without a meaning of their own
 LISTED_ANSWERS = 64  # more gold answers than that are not worth a pattern
 
 
@@ -47,15 +49,15 @@ def perturb_example(
                 cast(WholePerturbation, perturbation).perturb_example(so_far, fields, rng)
             )
             continue
-        whole = guard is None or getattr(perturbation, "adds_only", False)
         for field in fields:
             rng = stream(seed, perturbation.name, position, field, example.id)
             text = inputs[field]
-            inputs[field] = (
-                perturbation.perturb(text, rng)
-                if whole or guard is None
-                else _around(guard, perturbation, text, rng)
-            )
+            if guard is None:
+                inputs[field] = perturbation.perturb(text, rng)
+            elif getattr(perturbation, "adds_only", False):
+                inputs[field] = _beside(guard, perturbation, text, rng)
+            else:
+                inputs[field] = _around(guard, perturbation, text, rng)
     touched = [f for f, text in example.inputs.items() if f in fields or inputs[f] != text]
     shifted = Example(example.id, inputs, example.target, example.source_id, example.meta)
     return shifted, dose([(example.inputs[field], inputs[field]) for field in touched])
@@ -74,6 +76,24 @@ def _around(guard: re.Pattern[str], perturbation: Perturbation, text: str, rng: 
         position = end
     pieces.append(perturbation.perturb(text[position:], rng))
     return "".join(pieces)
+
+
+def _beside(guard: re.Pattern[str], perturbation: Perturbation, text: str, rng: Random) -> str:
+    """The whole text with something added. Spans that hold a sentence's end are hidden meanwhile, each behind one character.
+
+    Added sentences stand where a sentence ends, and none ends within `St. Louis`.
+    """
+    split = [
+        span for span in {m.group() for m in guard.finditer(text)} if SENTENCE_END.search(span)
+    ]
+    if not split:
+        return perturbation.perturb(text, rng)
+    used = set(text)
+    free = (char for code in PRIVATE_USE if (char := chr(code)) not in used)
+    stands_for = dict(zip(sorted(split), free, strict=False))
+    hidden = guard.sub(lambda m: stands_for.get(m.group(), m.group()), text)
+    shown = {ord(char): span for span, char in stands_for.items()}
+    return perturbation.perturb(hidden, rng).translate(shown)
 
 
 @lru_cache(maxsize=4096)
