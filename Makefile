@@ -61,6 +61,11 @@ examples-anew: $(MAIN)/.test ## Make the example runs again from nothing: minute
 		--limit 200 --train-size 1000 --seed 0 --out reviews-file && \
 	cp demo/* "$(CURDIR)/reports/examples/demo/" && cp reviews-file/* "$(CURDIR)/reports/examples/reviews-file/"
 
+.PHONY: pages
+pages: $(MAIN)/.test ## Make the pages of perturbations in docs/ anew from the code
+	@$(MAIN)/bin/python -m robust_eval.perturb.gallery docs/perturbations.md
+	@$(MAIN)/bin/robust-eval gallery --out docs/perturbations.html --overwrite
+
 .PHONY: test
 test: $(MAIN)/.test ## Run the tests, all but those for textattack (about 10 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(MAIN)/bin/python $(PYTEST) -m "not textattack" $(PYTEST_ARGS)

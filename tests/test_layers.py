@@ -38,7 +38,7 @@ ORDER = (
     ("contenders",),
     ("preparation",),
     ("recording",),
-    ("run", "plan"),
+    ("run", "plan", "gallery"),
     ("api", "doctor"),
     ("cli", "pytest_plugin"),
     ("__main__",),

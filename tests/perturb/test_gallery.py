@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "perturbations.md"
 
 
 def test_the_committed_page_is_up_to_date() -> None:
-    remedy = "python -m robust_eval.perturb.gallery docs/perturbations.md"
+    remedy = "make pages"
     assert PAGE.read_text("utf-8") == page(), remedy
 
 

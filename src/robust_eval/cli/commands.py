@@ -1,4 +1,4 @@
-"""The subcommands: list, perturb, report, sheet, doctor."""
+"""The subcommands: list, perturb, gallery, report, sheet, doctor."""
 
 from __future__ import annotations
 
@@ -114,6 +114,40 @@ def perturb(source: str, target: str, quiet: bool, **options: Any) -> int:
     )
     if not quiet:
         terminal.say(str(summary))
+    return EXIT_PASS
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--texts",
+    metavar="FILE",
+    type=click.Path(),
+    help="Your own texts, one a line (UTF-8, up to 20).",
+)
+@click.option("--out", "target", required=True, metavar="FILE", help="The page to write.")
+@click.option("--seed", default=0, show_default=True, help="Seed of every draw.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
+def gallery(
+    names: tuple[str, ...], texts: str | None, target: str, seed: int, overwrite: bool
+) -> int:
+    """Write a page that shows perturbations at work: every severity on the same texts, edits marked.
+
+    NAMEs are native perturbations (`robust-eval list perturbations`); without any, all of them. No model is called.
+    """
+    from pathlib import Path
+
+    from robust_eval.cli import terminal
+    from robust_eval.files import write_atomic
+    from robust_eval.gallery import gallery as page
+    from robust_eval.gallery import read_texts
+
+    path = Path(target)
+    if path.exists() and not overwrite:
+        raise UsageError(f"{target} exists; give --overwrite to replace it")
+    own = None if texts is None else read_texts(Path(texts))
+    write_atomic(path, page(names, own, seed).encode("utf-8", "replace"))
+    terminal.show_path(path)
     return EXIT_PASS
 
 

@@ -182,7 +182,7 @@ def _given(ctx: click.Context, name: str) -> bool:
 
 def _register() -> None:
     from robust_eval.cli.audit import diff, merge, verify
-    from robust_eval.cli.commands import doctor, list_, perturb, report, sheet
+    from robust_eval.cli.commands import doctor, gallery, list_, perturb, report, sheet
     from robust_eval.cli.gate import gate
     from robust_eval.cli.plan import plan_command
 
@@ -191,6 +191,7 @@ def _register() -> None:
         list_,
         perturb,
         report,
+        gallery,
         sheet,
         gate,
         verify,

@@ -17,10 +17,14 @@ from robust_eval.perturb.external import NLPAUG, TEXTATTACK, NlpaugNoise, Textat
 from robust_eval.perturb.registry import REGISTRY, parameters_of
 from robust_eval.records import Example
 
+# Ours, but for the third, which opens Mark Twain's Adventures of Huckleberry Finn (1884), and the fourth, from Arthur Conan
+# Doyle's A Scandal in Bohemia (1891); both are in the public domain.
 SENTENCES = (
     "I didn't expect much, but the director's second film is really wonderful, and it is "
-    "definitely worth seeing with friends tonight.",
+    "definitely worth seeing with two friends, after a café, tonight.",
     '"Our neighbors were going to leave," she said; the color of the theater had not changed in 20 years.',
+    "You don't know about me without you have read a book by the name of The Adventures of Tom Sawyer; but that ain't no matter.",
+    "You see, but you do not observe. The distinction is clear. For example, you have frequently seen the steps which lead up from the hall to this room.",
     "James told Maria that they are watching a lot of little films in London this morning, because tickets cost $5 and it is only 3 miles away.",
 )
 CONTEXT = "The bridge over the Tamar was opened by Queen Victoria's husband in 1859. It carries the railway."
@@ -58,13 +62,15 @@ def page() -> str:
         "hit; the realised dose of every example is recorded beside it. What is hit at a severity is hit alike at the "
         "next one, unless a perturbation says otherwise. Name one with `--shift NAME@SEVERITY`.",
         "",
-        "The examples are our own sentences at severities 1 to 5, seed 0.",
+        "The examples, at severities 1 to 5 and seed 0, are three sentences of our own and two from novels by Mark Twain and Arthur "
+        "Conan Doyle. [perturbations.html](perturbations.html) shows the same with edits marked, and `robust-eval gallery --texts FILE` "
+        "on texts of your own.",
         "",
         "| name | group | family | rates at severity 1 to 5 | of |",
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| [`{k.name}`](#{k.name}) | {k.group} | {k.family} | {_rates(k)} | {k.unit} |"
+        f"| [`{k.name}`](#{k.name}) | {k.group} | {k.family} | {rates_of(k)} | {k.unit} |"
         for k in REGISTRY.values()
     ]
     for group, title in GROUPS.items():
@@ -76,7 +82,8 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rates(kind: type[Rated]) -> str:
+def rates_of(kind: type[Rated]) -> str:
+    """Its five rates as percentages."""
     return " ".join(f"{rate:.0%}" for rate in kind.RATES)
 
 
