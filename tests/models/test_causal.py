@@ -336,6 +336,11 @@ def test_a_model_with_code_of_its_own_is_refused(folder: Path, tmp_path: Path) -
         ("hf:./no-such-folder", "does not exist"),
         ("hf:a/b/c", "does not exist"),
         ("hf:org/model", "not on this machine and offline"),
+        ("hf:org/model@refs/pr/1", "not on this machine and offline"),
+        ("hf:org/model@../../../other", "is no Hub id"),
+        ("hf:org/model@/etc", "is no Hub id"),
+        ("hf:../model", "does not exist"),
+        ("demo:../gemma-3-270m", "unknown demo model"),
         ("hf:not a name", "neither a folder nor a model id"),
         ("gguf:no-such.gguf", "does not exist"),
         ("demo:gemma-3-270", "did you mean"),
@@ -347,6 +352,20 @@ def test_a_model_that_cannot_be_found_names_the_remedy(
 ) -> None:
     with pytest.raises(ModelError, match=message):
         causal.load(spec, "model", context(tmp_path, offline=True))
+
+
+@pytest.mark.parametrize("named", ["../other/model.safetensors", "/etc/passwd", "weights.bin"])
+def test_an_index_that_names_weights_elsewhere_is_refused(
+    named: str, folder: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "shards"
+    place.mkdir()
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (place / name).write_bytes((folder / name).read_bytes())
+    index = {"metadata": {}, "weight_map": {"a": "model.safetensors", "b": named}}
+    (place / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
+    with pytest.raises(ModelError, match=r"only \.safetensors files beside it are read"):
+        load(place, tmp_path)
 
 
 def test_a_damaged_safetensors_file_is_refused(folder: Path, tmp_path: Path) -> None:

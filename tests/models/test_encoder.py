@@ -129,6 +129,12 @@ def copied(tiny_encoder: Path, tmp_path: Path) -> Path:
         (lambda f: (f / "config.json").write_text("{"), "cannot read"),
         (lambda f: (f / "config.json").write_text("{}"), "names no model_type"),
         (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "no safetensors"),
+        (
+            lambda f: (f / "model.safetensors.index.json").write_text(
+                json.dumps({"weight_map": {"a": "../elsewhere.safetensors"}})
+            ),
+            "names the weight file '../elsewhere.safetensors'",
+        ),
     ],
 )
 def test_a_folder_that_is_no_encoder_is_refused_at_once(
@@ -175,6 +181,8 @@ def test_a_file_a_missing_folder_and_an_unreachable_hub_say_the_remedy(tmp_path:
         ("./absent", "no folder"),
         ("no-such-user-here/no-such-encoder", "use demo:minilm"),
         ("a//b", "no folder"),
+        ("../absent", "no folder"),
+        ("roberta-base@../../other", "is no Hub id"),
     ):
         with pytest.raises(ModelError) as caught:
             resolve_encoder(name, offline=True)

@@ -8,7 +8,13 @@ from typing import Any, Literal
 
 from robust_eval.errors import ModelError
 from robust_eval.models.gguf_file import read_header
-from robust_eval.models.weights import EncoderFiles, read_json, sha256_of
+from robust_eval.models.weights import (
+    EncoderFiles,
+    hub_name,
+    read_json,
+    require_own_shards,
+    sha256_of,
+)
 from robust_eval.rng import hexdigest
 
 HUB_FILES = ("*.safetensors", "*.json", "tokenizer*", "LICENSE*", "*.model", "*.txt")
@@ -55,10 +61,10 @@ def hf_files(name: str, cache_dir: Path, *, offline: bool) -> CausalFiles:
     if folder.is_file():
         hint = f"gguf:{name}" if folder.suffix == ".gguf" else "the folder it lies in"
         raise ModelError(f"'{name}' is a file, not a model folder; use {hint}")
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
+    repository = name.partition("@")[0]
+    if name.startswith((".", "/", "~")) or repository.count("/") > 1 or "\\" in name:
         raise ModelError(f"model folder '{name}' does not exist; check the path")
-    repository, _, revision = name.partition("@")
-    folder = _snapshot(repository, revision or None, offline=offline)
+    folder = _snapshot(*hub_name(name), offline=offline)
     return folder_files(folder, cache_dir, revision=folder.name)
 
 
@@ -74,6 +80,7 @@ def folder_files(folder: Path, cache_dir: Path, *, revision: str | None = None) 
             "convert them with save_pretrained(safe_serialization=True)"
         )
     _refuse_own_code(config, folder)
+    require_own_shards(folder)
     setup = [
         path
         for path in sorted(folder.iterdir())

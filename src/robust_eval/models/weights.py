@@ -114,8 +114,35 @@ def resolve_encoder(name: str, *, offline: bool) -> EncoderFiles:
         raise ModelError(
             f"no folder {name!r}; give one that exists, or a Hub id such as roberta-base"
         )
+    repository, revision = hub_name(name)
+    return _checked(_from_hub(repository, revision, offline), name)
+
+
+def hub_name(name: str) -> tuple[str, str | None]:
+    """A Hub id and the revision after its "@", if any.
+
+    Raises ModelError for one that would lead out of the Hub's cache folder.
+    """
     repository, _, revision = name.partition("@")
-    return _checked(_from_hub(repository, revision or None, offline), name)
+    if ".." in name or revision.startswith("/"):
+        raise ModelError(f"{name!r} is no Hub id: neither it nor its revision may hold '..'")
+    return repository, revision or None
+
+
+def require_own_shards(folder: Path) -> None:
+    """Raises ModelError when the index of the weight files names one that does not lie beside it.
+
+    Such a file would be read, and no hash would know of it.
+    """
+    for index in sorted(folder.glob("*.safetensors.index.json")):
+        named = read_json(index).get("weight_map")
+        files = set(named.values()) if isinstance(named, dict) else set()
+        for file in sorted(map(str, files)):
+            if Path(file).name != file or not file.endswith(".safetensors"):
+                raise ModelError(
+                    f"{index} names the weight file {file[:200]!r}; only .safetensors files beside it "
+                    "are read"
+                )
 
 
 def _from_hub(repository: str, revision: str | None, offline: bool) -> EncoderFiles:
@@ -176,6 +203,7 @@ def _checked(files: EncoderFiles, name: str) -> EncoderFiles:
             f"{name!r} has no safetensors weights; other formats can run code and are not read: "
             "save the model with save_pretrained() first"
         )
+    require_own_shards(files.folder)
     kind = files.config.get("model_type")
     if not isinstance(kind, str):
         raise ModelError(f"{name!r}: its config.json names no model_type")
