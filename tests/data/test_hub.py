@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 datasets = pytest.importorskip("datasets")
@@ -171,6 +173,23 @@ def test_saved_folders_with_splits_give_the_one_asked_for(tmp_path):
     assert len(load(f"{tmp_path / 'films'}#train").examples) == 2
     with pytest.raises(DataError, match="has no split 'trian'; did you mean 'train'"):
         load(f"{tmp_path / 'films'}#trian")
+
+
+@pytest.mark.parametrize(
+    ("listing", "said"),
+    [
+        ("dataset_dict.json", {"splits": ["test", "../other"]}),
+        ("dataset_dict.json", {"splits": [".."]}),
+        ("test/state.json", {"_data_files": [{"filename": "../../secret.arrow"}]}),
+        ("test/state.json", {"_data_files": [{"filename": "/etc/passwd"}]}),
+    ],
+)
+def test_a_saved_folder_that_points_out_of_itself_is_refused(tmp_path, listing, said):
+    place = tmp_path / "films"
+    datasets.DatasetDict({"test": small()}).save_to_disk(str(place))
+    (place / listing).write_text(json.dumps(said))
+    with pytest.raises(DataError, match="which is not in its folder"):
+        load(str(place))
 
 
 def test_a_broken_saved_folder_is_told(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -67,6 +68,7 @@ def folder_source(path: Path, *, spec: str, split: str | None = None) -> Source:
         files = sorted(child.name for child in path.iterdir() if child.is_file())[:5]
         listed = f"; give one of its files: {', '.join(files)}" if files else ""
         raise DataError(f"'{path}' is a folder, but none that `datasets` saved{listed}")
+    _require_own_files(path)
     from datasets import load_from_disk
 
     try:
@@ -79,6 +81,26 @@ def folder_source(path: Path, *, spec: str, split: str | None = None) -> Source:
     return _table_source(
         rows, name=path.resolve().name, spec=label, revision=f"datasets:{fingerprint}"
     )
+
+
+def _require_own_files(path: Path) -> None:
+    """Raises DataError when a saved folder names splits or files that do not lie in it."""
+    for listing in (
+        path / "dataset_dict.json",
+        *path.glob("state.json"),
+        *path.glob("*/state.json"),
+    ):
+        try:
+            said = json.loads(listing.read_bytes()) if listing.is_file() else {}
+        except ValueError:
+            continue  # the library says what is wrong with it
+        if not isinstance(said, dict):
+            continue
+        files = said.get("_data_files")
+        named = [file.get("filename") for file in files or () if isinstance(file, dict)]
+        for name in (*named, *(said.get("splits") or ())):
+            if not isinstance(name, str) or Path(name).name != name or name == "..":
+                raise DataError(f"{listing} names {str(name)[:100]!r}, which is not in its folder")
 
 
 def one_split(spec: str, inside: str | None, asked: str | None) -> str | None:
