@@ -50,6 +50,7 @@ def _shared(name: str) -> None:
 
 
 _shared("servers")
+_shared("hosted_runs")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses

@@ -6,10 +6,13 @@ import csv
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from hosted_runs import Forks
+from servers import OpenAiServer
 
 OPENINGS = (
     "a warm and funny story about two brothers who run a bakery",
@@ -73,3 +76,16 @@ def robust_eval(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
         )
 
     return run
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAiServer]:
+    with OpenAiServer() as running:
+        yield running
+
+
+@pytest.fixture
+def forks(reviews: Path, tmp_path: Path) -> Iterator[Forks]:
+    running = Forks(tmp_path)
+    yield running
+    running.close()

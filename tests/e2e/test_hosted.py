@@ -1,21 +1,19 @@
-"""Hosted models through the command line: lost requests, kills, Ctrl-C, caps, shared caches, keys."""
+"""Hosted models through the command line: lost requests, kills, Ctrl-C, caps, keys."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from hosted_runs import ASKED, AT_ONCE, Forks, arguments
 from robust_eval import store
 from servers import FaultProxy, OpenAiServer, Request, Response, Server
 
@@ -23,22 +21,6 @@ pytestmark = pytest.mark.e2e
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 CANARY = "sk-canary-5f1d7c0a9b3e"
-ASKED = 180  # 60 clean examples and two shifted sets
-AT_ONCE = 8
-
-
-def arguments(address: str, out: str, *more: str) -> list[str]:
-    return [
-        "--model", "openai:grader", "--base-url", address, "--baseline", "scripted:constant",
-        "--dataset", "reviews.csv", "--shift", "smoke", "--limit", "60", "--out", out,
-        "--retry-wait", "0.01", "--concurrency", str(AT_ONCE), *more,
-    ]  # fmt: skip
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAiServer]:
-    with OpenAiServer() as running:
-        yield running
 
 
 def test_with_a_third_of_the_requests_lost_the_record_is_that_of_a_run_without_faults(
@@ -79,27 +61,6 @@ def test_failed_requests_are_left_out_counted_and_asked_again_by_the_same_comman
 
 # --- interruptions -------------------------------------------------------------------------------
 
-# Imports once, then runs each command in a fork: a kill costs no new start.
-FORKS = textwrap.dedent(
-    """
-    import json, os, sys
-    import robust_eval.cli.evaluate, robust_eval.run
-    from robust_eval.cli.entry import run_command
-    for line in sys.stdin:
-        sys.stdout.flush()
-        child = os.fork()
-        if child == 0:
-            os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-            os.dup2(os.open("child.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
-            os.dup2(1, 2)
-            code = run_command(json.loads(line))
-            sys.stderr.flush()
-            os._exit(code)
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-    """
-)
-
 
 class Striking(OpenAiServer):
     """Sends a signal to the process that asks, when the request with a given number arrives."""
@@ -126,38 +87,6 @@ class Striking(OpenAiServer):
             self.strike_at = 0
             os.kill(self.victim, self.how)
         return response
-
-
-class Forks:
-    """Commands in forks of one process, which `server` may strike."""
-
-    def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", FORKS],
-            cwd=folder,
-            env=os.environ | {"ROBUST_EVAL_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, command: list[str], started: Callable[[int], None] = lambda pid: None) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        started(int(self._process.stdout.readline()))
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        self._process.communicate(timeout=60)
-
-
-@pytest.fixture
-def forks(reviews: Path, tmp_path: Path) -> Iterator[Forks]:
-    running = Forks(tmp_path)
-    yield running
-    running.close()
 
 
 def test_after_twenty_kills_at_most_a_batch_a_kill_was_asked_again_and_the_record_is_whole(
@@ -207,69 +136,6 @@ def test_a_cap_stops_cleanly_and_repeating_the_command_reaches_the_end(
         assert codes == [4, 4, 0]
         assert sum(server.served.values()) == ASKED
     assert "all of --max-requests 70 are made" in (tmp_path / "child.log").read_text()
-
-
-# --- caches --------------------------------------------------------------------------------------
-
-
-def test_two_runs_at_once_share_one_cache(
-    server: OpenAiServer, reviews: Path, tmp_path: Path
-) -> None:
-    environment = os.environ | {"ROBUST_EVAL_CACHE": str(tmp_path / "cache")}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "robust_eval", *arguments(server.address, name)],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("one", "two")
-    ]
-    said = [process.communicate(timeout=300)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    assert store.comparable(tmp_path / "one") == store.comparable(tmp_path / "two")
-    assert not list((tmp_path / "cache").glob("*.corrupt-*"))
-
-
-def test_a_cache_that_was_cut_off_is_set_aside_and_the_run_completes(
-    server: OpenAiServer, forks: Forks, tmp_path: Path
-) -> None:
-    assert forks.run(arguments(server.address, "first")) == 0
-    (cache,) = (tmp_path / "cache").glob("predictions-*.sqlite3")
-    cache.write_bytes(cache.read_bytes()[: cache.stat().st_size // 2])
-    for companion in (tmp_path / "cache").glob("predictions-*.sqlite3-*"):
-        companion.unlink()
-    assert forks.run(arguments(server.address, "second")) == 0
-    assert list((tmp_path / "cache").glob("*.corrupt-*"))
-    assert any("set aside" in line for line in store.load(tmp_path / "second").warnings)
-    first, second = (store.comparable(tmp_path / name) for name in ("first", "second"))
-    del first["warnings"], second["warnings"]
-    assert first == second
-
-
-def test_a_full_disk_ends_with_exit_code_4_and_what_was_stored_is_not_asked_again(
-    server: OpenAiServer, robust_eval: Run, reviews: Path, tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", "robust_eval", *arguments(server.address, "run")]
-    full = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"ROBUST_EVAL_CACHE": str(tmp_path / "cache")},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536)),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert full.returncode == 4, full.stderr
-    assert "no space left, or a disk fault, at the cache" in full.stderr
-    assert "Traceback" not in full.stderr
-    asked = sum(server.served.values())
-    assert asked < ASKED
-    assert robust_eval(*arguments(server.address, "run")).returncode == 0
-    assert sum(server.served.values()) < asked + ASKED
 
 
 # --- keys ----------------------------------------------------------------------------------------
