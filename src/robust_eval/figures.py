@@ -218,3 +218,4 @@ class AttackFigures:
     by_budget: tuple[
         tuple[int, float], ...
     ]  # queries allowed, and the share of all examples still right
+    flipped_unsuspected: Estimate | None = None  # `flipped` without the suspects among the flips

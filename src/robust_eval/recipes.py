@@ -193,6 +193,10 @@ def _on_instruction(spec: str, seed: int, offsets: Sequence[int] = (0,)) -> Iter
             raise RecipeError(
                 f"{spec!r}: {name} holds sets that no attack makes; name a recipe of attacks"
             )
+        if plan.trigger is not None:
+            raise RecipeError(
+                f"{spec!r}: {plan.attack.name} puts words beside texts; an instruction takes another attack"
+            )
         for offset in offsets:
             yield replace(plan, offset=plan.offset + offset, on_instruction=True)
 

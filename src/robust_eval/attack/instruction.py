@@ -8,13 +8,12 @@ from typing import ClassVar
 
 from robust_eval.attack.constraints import Limits, protected_positions
 from robust_eval.attack.draft import Draft
-from robust_eval.attack.goal import Situation, goal_for
+from robust_eval.attack.goal import Situation
 from robust_eval.attack.plans import AttackPlan
-from robust_eval.attack.shared import aimed_at, halves, search_shared, shared_goal
+from robust_eval.attack.shared import Development, aimed_at, halves, search_shared, shared_goal
 from robust_eval.errors import RecipeError, UsageError
 from robust_eval.models.cache import PredictionCache
 from robust_eval.models.predict import Request, predict
-from robust_eval.models.prompt import Prompt
 from robust_eval.models.wordings import (
     kept_fields,
     prompt_of,
@@ -82,44 +81,41 @@ def instruction_set(
     assert prompt is not None
     part, text = wording(prompt)
     key = f"{plan.key}>{victim.card.name}"
-    goal = goal_for(shared_goal(plan.attack.goal, situation), situation)
-    development, tested = halves(dataset, limit, seed)
-    development = aimed_at(goal, development)
-    if not development:
+    goal = shared_goal(plan.attack.goal, situation)
+    half, tested = halves(dataset, limit, seed)
+    development = Development(aimed_at(goal, half), goal, situation, key)
+    if not development.examples:
         raise RecipeError(f"{plan.key}: no development example has another label than the target")
     start = Draft.of(Example(f"instruction {plan.offset}", {part: text}, "", part), (part,))
     limits = plan.attack.limits
     attack = replace(plan.attack, limits=Limits(limits.words, (KeptFields(), *limits.drafts)))
 
     def ask(drafts: Sequence[Draft]) -> list[list[Prediction]]:
-        return [_answers(victim, part, draft, development, key, cache) for draft in drafts]
+        return [_answers(victim, part, draft, development, cache) for draft in drafts]
 
     found = search_shared(
         attack,
-        goal,
         start,
         development,
         ask,
-        situation=situation,
-        protect=_protected(start, prompt),
-        key=key,
+        protect=protected_positions(start, protected_words(prompt)),
         seed=plan.seed + plan.offset,
         budget=budget,
         progress=progress,
     )
-    after = found.draft.inputs[part]
+    after = found.best.draft.inputs[part]
     change = SharedChange(
         place="instruction",
         label="",
         before=text,
         after=after,
-        development=len(development),
+        development=len(development.examples),
         score_before=found.start,
         score_after=found.score,
         queries=found.queries,
         unanswered=found.unanswered,
         words=len(start.words),
-        words_changed=len(found.draft.changed),
+        words_changed=len(found.best.draft.changed),
     )
     return ShiftedSet(
         family="prompt",
@@ -142,16 +138,14 @@ def _answers(
     victim: Model,
     part: str,
     draft: Draft,
-    development: Sequence[Example],
-    key: str,
+    development: Development,
     cache: PredictionCache,
 ) -> list[Prediction]:
     assert isinstance(victim, Prompted)
     asked = victim.with_prompt(wording_edit(part, draft.inputs[part]))
     if isinstance(asked, str):
-        raise RecipeError(f"{key}: {draft.inputs[part]!r:.120} cannot be asked: {asked}")
-    return predict(asked, [Request(example, f"attack {key}") for example in development], cache)
-
-
-def _protected(start: Draft, prompt: Prompt) -> frozenset[int]:
-    return protected_positions(start, protected_words(prompt))
+        raise RecipeError(
+            f"{development.key}: {draft.inputs[part]!r:.120} cannot be asked: {asked}"
+        )
+    key = f"attack {development.key}"
+    return predict(asked, [Request(example, key) for example in development.examples], cache)

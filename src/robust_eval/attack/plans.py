@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from robust_eval.attack.recipe import Attack
+from robust_eval.attack.vocabulary import Trigger
 from robust_eval.records import Family
 
 PROMPT: Final = "prompt-attack:"
@@ -22,6 +23,16 @@ class AttackPlan:
     seed: int
     offset: int = 0
     on_instruction: bool = False
+
+    @property
+    def trigger(self) -> Trigger | None:
+        """The words that are looked for; None where each text, or the instruction, is changed itself."""
+        return None if self.on_instruction else self.attack.trigger
+
+    @property
+    def shared(self) -> bool:
+        """Whether it makes one change for many examples, found on half of them."""
+        return self.on_instruction or self.trigger is not None
 
     @property
     def shift(self) -> str:

@@ -9,7 +9,8 @@
     proposals = [{ name = "swap-characters" }, { name = "delete-character", last = false }]
     constraints = [{ name = "no-repeat" }, { name = "edit-distance", most = 30 }]
 
-Every part is named from a table of its own; its other keys are the fields of that class, of their types.
+Every part is named from a table of its own; its other keys are the fields of that class, of their types. With
+`trigger = { place = "prefix", words = 3 }` the attack looks for words to put at every text instead.
 """
 
 from __future__ import annotations
@@ -32,17 +33,19 @@ from robust_eval.attack.populations import Beam, Population
 from robust_eval.attack.proposals import CHARACTER_PROPOSALS, Proposal
 from robust_eval.attack.search import Greedy, RandomWalk, Search
 from robust_eval.attack.substitutes import SUBSTITUTES
+from robust_eval.attack.vocabulary import Trigger, VocabularyWord
 from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.rng import stream
 
-KEYS = ("name", "source", "departs", "goal", "search", "proposals", "constraints")
+KEYS = ("name", "source", "departs", "goal", "search", "proposals", "constraints", "trigger")
 MOST_PARTS = 32  # of one kind in an attack
-PROPOSALS: Mapping[str, type[Proposal]] = {
-    kind.name: kind for kind in (*CHARACTER_PROPOSALS, *SUBSTITUTES)
-}
+_KINDS: tuple[type[Proposal], ...] = (*CHARACTER_PROPOSALS, *SUBSTITUTES, VocabularyWord)
+PROPOSALS: Mapping[str, type[Proposal]] = {kind.name: kind for kind in _KINDS}
 SEARCHES: Mapping[str, type[Search]] = {
     kind.name: kind for kind in (Greedy, Beam, Population, RandomWalk)
 }
+
+_TRIGGER = tuple(f.name for f in dataclasses.fields(Trigger))
 
 T = TypeVar("T")
 
@@ -58,11 +61,13 @@ class Attack:
     limits: Limits
     source: str = ""
     departs: str = ""
+    trigger: Trigger | None = None  # the words that are looked for, instead of changes of each text
 
     @property
     def parts(self) -> str:
         """The four parts with their parameters, for the record of a run."""
         constraints = (*self.limits.words, *self.limits.drafts)
+        kinds = () if self.trigger is None else (("trigger", (self.trigger,)),)
         return " > ".join(
             f"{kind}: {', '.join(map(repr, parts)) or 'none'}"
             for kind, parts in (
@@ -70,6 +75,7 @@ class Attack:
                 ("constraints", constraints),
                 ("proposals", self.proposals),
                 ("search", (self.search,)),
+                *kinds,
             )
         )
 
@@ -127,6 +133,11 @@ def parse_attack(table: Mapping[str, Any], where: str) -> Attack:
     proposals = _parts(table["proposals"], "proposals", where)
     if not proposals:
         raise RecipeError(f"{where}: an attack needs at least one proposal")
+    trigger = table.get("trigger")
+    if trigger is None and any(part["name"] == VocabularyWord.name for part in proposals):
+        raise RecipeError(
+            f'{where}: {VocabularyWord.name} is for triggers; add trigger = {{ place = "prefix" }}'
+        )
     return Attack(
         name=name,
         goal=_made(GOALS, _part(table.get("goal", {"name": "untargeted"}), where), "goal", where),
@@ -135,7 +146,16 @@ def parse_attack(table: Mapping[str, Any], where: str) -> Attack:
         limits=Limits(tuple(words), tuple(drafts)),
         source=table.get("source", ""),
         departs=table.get("departs", ""),
+        trigger=None if trigger is None else _trigger(trigger, where),
     )
+
+
+def _trigger(value: Any, where: str) -> Trigger:
+    if not isinstance(value, dict):
+        raise RecipeError(f'{where}: write trigger = {{ place = "prefix", words = 3 }}')
+    if "name" in value:
+        raise RecipeError(f"{where}: a trigger has no key 'name'{did_you_mean('name', _TRIGGER)}")
+    return _made({"trigger": Trigger}, {"name": "trigger", **value}, "part", where)
 
 
 def _parts(value: Any, key: str, where: str) -> list[Mapping[str, Any]]:

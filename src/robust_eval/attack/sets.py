@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from robust_eval.attack.draft import Draft
 from robust_eval.attack.engine import Attacked, attack_all
@@ -10,6 +11,7 @@ from robust_eval.attack.goal import Quality, Situation, goal_for
 from robust_eval.attack.instruction import instructed, instruction_set
 from robust_eval.attack.plans import AttackPlan
 from robust_eval.attack.shared import halves, shared_goal
+from robust_eval.attack.triggers import trigger_field, trigger_set
 from robust_eval.errors import UsageError, did_you_mean
 from robust_eval.models.cache import PredictionCache
 from robust_eval.models.wordings import prompt_of
@@ -46,11 +48,11 @@ def attack_sets(
     """
     chosen = attacked_examples(dataset, limit, seed)
     situation = Situation(dataset.task.kind, dataset.labels, quality)
-    sets = []
+    sets: list[ShiftedSet] = []
     for plan in plans:
-        if plan.on_instruction:
-            sets += [
-                instruction_set(
+        for victim in instructed(victims, plan) if plan.on_instruction else victims:
+            if plan.shared:
+                made = _shared_set(
                     dataset,
                     plan,
                     victim,
@@ -61,10 +63,8 @@ def attack_sets(
                     seed=seed,
                     progress=progress,
                 )
-                for victim in instructed(victims, plan)
-            ]
-            continue
-        for victim in victims:
+                sets.append(made)
+                continue
             name = victim.card.name
             key = f"{plan.key}>{name}"
             results = attack_all(
@@ -81,6 +81,14 @@ def attack_sets(
             )
             sets.append(_shifted_set(dataset, plan, key, name, chosen, results, budget))
     return tuple(sets)
+
+
+def _shared_set(
+    dataset: Dataset, plan: AttackPlan, victim: Model, cache: PredictionCache, **how: Any
+) -> ShiftedSet:
+    if plan.trigger is not None:
+        return trigger_set(dataset, plan, plan.trigger, victim, cache, **how)
+    return instruction_set(dataset, plan, victim, cache, **how)
 
 
 def attacked_examples(dataset: Dataset, limit: int | None, seed: int) -> tuple[Example, ...]:
@@ -107,11 +115,15 @@ def check_attacks(plans: Sequence[AttackPlan], victims: Sequence[Model], dataset
     """Raises what would end these attacks before their first query, so that a run says it before all else."""
     situation = Situation(dataset.task.kind, dataset.labels, lambda prediction, example: 0.0)
     for plan in plans:
-        goal = goal_for(plan.attack.goal, situation)
+        if not plan.shared:
+            goal_for(plan.attack.goal, situation)
+            continue
+        shared_goal(plan.attack.goal, situation)
+        halves(dataset, None, plan.seed)
         if plan.on_instruction:
-            shared_goal(goal, situation)
             instructed(victims, plan)
-            halves(dataset, None, plan.seed)
+        if plan.trigger is not None:
+            trigger_field(plan.trigger, dataset)
 
 
 def _shifted_set(
@@ -165,16 +177,15 @@ def attack_line(
     """How many queries the attacks may cost at most; most end long before."""
     count = min(len(dataset.examples), limit or len(dataset.examples))
     half = min((len(dataset.examples) + 1) // 2, limit or len(dataset.examples))
-    on_texts = sum(not plan.on_instruction for plan in plans) * len(victims)
-    on_prompts = sum(plan.on_instruction for plan in plans) * sum(
-        prompt_of(victim) is not None for victim in victims
-    )
+    told = sum(prompt_of(victim) is not None for victim in victims)
+    on_texts = sum(not plan.shared for plan in plans) * len(victims)
+    on_all = sum(told if plan.on_instruction else len(victims) for plan in plans if plan.shared)
     parts = []
     if on_texts:
         parts.append(f"{on_texts} on {count:,} examples each ({budget:,} queries an example)")
-    if on_prompts:
+    if on_all:
         parts.append(
-            f"{on_prompts} on instructions ({budget:,} wordings, each asked with {half:,} development examples)"
+            f"{on_all} on all examples at once ({budget:,} versions, each asked with {half:,} development examples)"
         )
-    queries = (on_texts * count + on_prompts * half) * budget
-    return f"attacks: {' and '.join(parts)}: at most {queries:,} queries, and {on_texts + on_prompts} more sets"
+    queries = (on_texts * count + on_all * half) * budget
+    return f"attacks: {' and '.join(parts)}: at most {queries:,} queries, and {on_texts + on_all} more sets"

@@ -20,6 +20,7 @@ from robust_eval.attack.goal import (
     Situation,
     Targeted,
     better,
+    goal_for,
 )
 from robust_eval.attack.recipe import Attack
 from robust_eval.errors import DataError, InfrastructureError, RecipeError
@@ -34,7 +35,7 @@ Ask = Callable[[Sequence[Draft]], list[list[Prediction]]]
 class Found:
     """How a search ended: the best version, or the one it started from where none was better."""
 
-    draft: Draft
+    best: Judged
     start: float  # score on the development examples, by the task's metric, under the first version
     score: float  # the same under this one
     queries: int  # versions tried
@@ -60,44 +61,102 @@ def halves(
         )
     tested = set(sources[1::2])
     development = [e for e in dataset.examples if e.source_id not in tested]
-    if limit is not None and limit < len(development):
-        drawn = sorted(development, key=lambda e: hexdigest("development", seed, e.id))[:limit]
-        kept = {e.id for e in drawn}
-        development = [e for e in development if e.id in kept]
+    development = drawn(development, limit, seed)
     return tuple(development), tuple(e for e in dataset.examples if e.source_id in tested)
+
+
+def drawn(examples: Sequence[Example], limit: int | None, seed: int) -> list[Example]:
+    """All of these examples, or `limit` of them drawn by seed and id, in their order."""
+    if limit is None or limit >= len(examples):
+        return list(examples)
+    order = sorted(examples, key=lambda e: hexdigest("development", seed, e.id))
+    kept = {e.id for e in order[:limit]}
+    return [e for e in examples if e.id in kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Development:
+    """The examples that a search looks at, and what it wants of them. `key` names the attack in errors."""
+
+    examples: tuple[Example, ...]
+    goal: Goal
+    situation: Situation
+    key: str
+
+    def judged(self, draft: Draft, answers: Sequence[Prediction]) -> Judged:
+        """The version by the mean probability of wrong answers (the share of them, where the victim gives none).
+
+        The search sees every small step in it; what is reported is the task's own metric, `score`.
+        Raises InfrastructureError when no answer came.
+        """
+        pairs = self._answered(answers)
+        if not pairs:
+            raise InfrastructureError(
+                f"none of the {len(answers)} requests of a round of the attack {self.key!r} was answered; "
+                "what was answered before is kept, the same command resumes"
+            )
+        harm = [self._harm(answer, example) for answer, example in pairs]
+        reached = all(self._turned(answer, example) for answer, example in pairs)
+        return Judged(draft, None, math.fsum(harm) / len(harm), reached)
+
+    def score(self, answers: Sequence[Prediction]) -> float:
+        """The mean score of the answers that came, by the task's metric."""
+        values = [self._quality(answer, example) for answer, example in self._answered(answers)]
+        return math.fsum(values) / len(values)
+
+    def _answered(self, answers: Sequence[Prediction]) -> list[tuple[Prediction, Example]]:
+        pairs = zip(answers, self.examples, strict=True)
+        return [(answer, e) for answer, e in pairs if answer.status is not Status.FAILED]
+
+    def _quality(self, answer: Prediction, example: Example) -> float:
+        if self.situation.labels:
+            return float(answer.label == example.target)
+        return self.situation.quality(answer, example)
+
+    def _harm(self, answer: Prediction, example: Example) -> float:
+        """How wrong an answer is, in [0, 1]; one that names no label is wrong, as in the score."""
+        labels = self.situation.labels
+        if not labels:
+            return 1.0 - self._quality(answer, example)
+        if answer.scores is None:
+            return float(self._turned(answer, example))
+        if isinstance(self.goal, Targeted):
+            return math.exp(answer.scores[labels.index(self.goal.label)])
+        return 1.0 - math.exp(answer.scores[labels.index(str(example.target))])
+
+    def _turned(self, answer: Prediction, example: Example) -> bool:
+        if isinstance(self.goal, ScoreDrop):
+            return self._quality(answer, example) <= self.goal.most
+        if isinstance(self.goal, Targeted):
+            return answer.label == self.goal.label
+        return answer.label != example.target
 
 
 def search_shared(
     attack: Attack,
-    goal: Goal,
     start: Draft,
-    development: Sequence[Example],
+    development: Development,
     ask: Ask,
     *,
-    situation: Situation,
-    protect: frozenset[int],
-    key: str,
+    protect: frozenset[int] = frozenset(),
     seed: int,
     budget: int,
     progress: Progress = silent,
 ) -> Found:
     """The version of `start` under which the development examples fare worst, after at most `budget` versions.
 
-    A version's score is the mean probability of wrong answers (the share of them, where the victim gives none), in
-    which the search sees every small step; what is reported is the task's own metric. Raises
-    InfrastructureError when a version got no answer at all.
+    Raises InfrastructureError when a version got no answer at all.
     """
-    one = Running(
-        0, start, protect, budget, stream(seed, "shared attack", attack.name, start.example.id)
-    )
+    rng = stream(seed, "shared attack", attack.name, start.example.id)
+    one = Running(0, start, protect, budget, rng)
     scores: dict[str, float] = {}
-    with progress(f"{key}: versions tried", budget) as advance:
+    with progress(f"{development.key}: versions tried", budget) as advance:
         while True:
             drafts = open_drafts(one)
             for draft, answers in zip(drafts, ask(drafts) if drafts else (), strict=True):
                 one.unanswered += sum(a.status is Status.FAILED for a in answers)
-                one.told[draft.text] = _judged(draft, answers, development, goal, situation, key)
-                scores[draft.text] = score(answers, development, situation)
+                one.told[draft.text] = development.judged(draft, answers)
+                scores[draft.text] = development.score(answers)
             advance(len(drafts))
             if not proceed(one, attack, True, seed):
                 break
@@ -106,8 +165,7 @@ def search_shared(
     assert best is not None
     if not best.reached and not better(best.score, first.score):
         best = first
-    before, after = scores[start.text], scores[best.draft.text]
-    return Found(best.draft, before, after, len(one.told), one.unanswered)
+    return Found(best, scores[start.text], scores[best.draft.text], len(one.told), one.unanswered)
 
 
 def shared_goal(goal: Goal, situation: Situation) -> Goal:
@@ -117,62 +175,9 @@ def shared_goal(goal: Goal, situation: Situation) -> Goal:
             "the goal 'input-reduction' shortens single texts; an attack on all examples at once takes "
             "'untargeted' or 'targeted'"
         )
-    return goal
+    return goal_for(goal, situation)
 
 
 def aimed_at(goal: Goal, examples: Sequence[Example]) -> tuple[Example, ...]:
     """The examples that the goal can hurt: of a targeted one those of other labels."""
     return tuple(e for e in examples if not isinstance(goal, Targeted) or e.target != goal.label)
-
-
-def score(
-    answers: Sequence[Prediction], examples: Sequence[Example], situation: Situation
-) -> float:
-    """The mean score of the answers that came, by the task's metric. At least one must have come."""
-    pairs = zip(answers, examples, strict=True)
-    values = [
-        float(a.label == e.target) if situation.labels else situation.quality(a, e)
-        for a, e in pairs
-        if a.status is not Status.FAILED
-    ]
-    return math.fsum(values) / len(values)
-
-
-def _judged(
-    draft: Draft,
-    answers: Sequence[Prediction],
-    examples: Sequence[Example],
-    goal: Goal,
-    situation: Situation,
-    key: str,
-) -> Judged:
-    pairs = [
-        (a, e) for a, e in zip(answers, examples, strict=True) if a.status is not Status.FAILED
-    ]
-    if not pairs:
-        raise InfrastructureError(
-            f"none of the {len(answers)} requests of a round of the attack {key!r} was answered; what was "
-            "answered before is kept, the same command resumes"
-        )
-    harm = [_harm(answer, example, goal, situation) for answer, example in pairs]
-    reached = all(_wrong(answer, example, goal, situation) for answer, example in pairs)
-    return Judged(draft, None, math.fsum(harm) / len(harm), reached)
-
-
-def _harm(answer: Prediction, example: Example, goal: Goal, situation: Situation) -> float:
-    """How wrong an answer is, in [0, 1]; one that names no label is wrong, as in the score."""
-    if not situation.labels:
-        return 1.0 - situation.quality(answer, example)
-    if answer.scores is None:
-        return float(_wrong(answer, example, goal, situation))
-    if isinstance(goal, Targeted):
-        return math.exp(answer.scores[situation.labels.index(goal.label)])
-    return 1.0 - math.exp(answer.scores[situation.labels.index(str(example.target))])
-
-
-def _wrong(answer: Prediction, example: Example, goal: Goal, situation: Situation) -> bool:
-    if isinstance(goal, ScoreDrop):
-        return situation.quality(answer, example) <= goal.most
-    if isinstance(goal, Targeted):
-        return answer.label == goal.label
-    return answer.label != example.target

@@ -1,14 +1,15 @@
-"""What each attack did to the model that it was built against."""
+"""What each attack did to the model that it was built against: a table, what smaller budgets leave, and triggers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robust_eval.records import AttackFigures, RunRecord
+from robust_eval.records import AttackFigures, Estimate, RunRecord, SharedChange
 from robust_eval.report import numbers as n
 from robust_eval.report.cautions import name
-from robust_eval.report.text import markdown_code, markdown_table
+from robust_eval.report.charts import BudgetCurve, budget_curves
+from robust_eval.report.text import markdown_code, markdown_table, one_line
 
 MOST_ROWS = 60  # of the table in report.md
 
@@ -16,11 +17,13 @@ MOST_ROWS = 60  # of the table in report.md
 @dataclass(frozen=True, slots=True)
 class AttackRow:
     series: int
+    shift: str
     key: str
     figures: AttackFigures
     clean: str  # score on the attacked examples
     robust: str
     flipped: str
+    unsuspected: str  # the same without suspects; empty where labels were not checked
     wrong: str
     queries: str
     edits: str
@@ -28,14 +31,93 @@ class AttackRow:
     budgets: str
 
 
-def attacks(record: RunRecord) -> tuple[AttackRow, ...] | None:
+@dataclass(frozen=True, slots=True)
+class TriggerRow:
+    """One universal trigger; the scores are of its development examples."""
+
+    series: int
+    key: str
+    label: str
+    change: SharedChange
+    text: str
+    developed: str
+    tried: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttacksView:
+    rows: tuple[AttackRow, ...]
+    charts: tuple[tuple[str, str], ...]  # (attack, SVG): the score left by queries allowed
+    triggers: tuple[TriggerRow, ...]
+
+
+def attacks(record: RunRecord) -> AttacksView | None:
     """One row an attack and victim; None when nothing was attacked."""
+    rows = _rows(record)
+    if not rows:
+        return None
+    return AttacksView(rows, _charts(rows), _triggers(record))
+
+
+def _rows(record: RunRecord) -> tuple[AttackRow, ...]:
     at = {card.name: i for i, card in enumerate(record.models)}
-    return tuple(_row(at[f.model], f) for f in record.attacks if f.model in at) or None
+    shifts = {s.key: s.shift for s in record.sets}
+    return tuple(
+        _row(at[f.model], shifts.get(f.set_key, f.set_key), f)
+        for f in record.attacks
+        if f.model in at
+    )
+
+
+def _charts(rows: Sequence[AttackRow]) -> tuple[tuple[str, str], ...]:
+    charts = []
+    for number, shift in enumerate(dict.fromkeys(row.shift for row in rows)):
+        curves = [
+            BudgetCurve(
+                row.series,
+                row.figures.by_budget,
+                tuple(
+                    f"{name(row.figures.model)}, {n.counted(budget, 'query', 'queries')} allowed: "
+                    f"{n.percent(share)}"
+                    for budget, share in row.figures.by_budget
+                ),
+            )
+            for row in rows
+            if row.shift == shift and row.figures.by_budget
+        ]
+        if curves:
+            svg = budget_curves(
+                curves,
+                ident=f"ab{number}",
+                title=f"Score left by queries allowed: {name(shift)}",
+                description="Share of the attacked examples that are still right when the attack may ask so many "
+                "texts about each. The table above has the same figures.",
+            )
+            charts.append((name(shift), svg))
+    return tuple(charts)
+
+
+def _triggers(record: RunRecord) -> tuple[TriggerRow, ...]:
+    at = {card.name: i for i, card in enumerate(record.models)}
+    return tuple(
+        TriggerRow(
+            at[s.built_against],
+            name(s.key),
+            name(change.label) if change.label else "all",
+            change,
+            name(change.after) if change.after else "none that hurts",
+            f"{n.percent(change.score_before)} → {n.percent(change.score_after)}, "
+            f"{n.counted(change.development, 'example')}",
+            n.count(change.queries),
+        )
+        for s in record.sets
+        if s.family == "adversarial" and s.built_against in at
+        for change in s.shared
+    )
 
 
 def attacks_markdown(record: RunRecord) -> Sequence[str]:
-    rows = attacks(record)
+    rows = _rows(record)
     if not rows:
         return []
     table = markdown_table(
@@ -58,10 +140,46 @@ def attacks_markdown(record: RunRecord) -> Sequence[str]:
         table,
         "Each model on what was built against it. Success rate: flips among examples right when clean. Queries: median and "
         "95th percentile. Suspects: successes whose right label may have changed.",
+        *_budgets_markdown(rows),
+        *_triggers_markdown(record),
     ]
 
 
-def _row(series: int, f: AttackFigures) -> AttackRow:
+def _budgets_markdown(rows: Sequence[AttackRow]) -> list[str]:
+    asked = [row for row in rows if row.figures.by_budget]
+    if not asked:
+        return []
+    table = markdown_table(
+        ("Attack", "Score left by queries allowed an example"),
+        ((markdown_code(row.key, cell=True), row.budgets) for row in asked[:MOST_ROWS]),
+        numbers_from=2,
+    )
+    return [table]
+
+
+def _triggers_markdown(record: RunRecord) -> list[str]:
+    rows = _triggers(record)
+    if not rows:
+        return []
+    table = markdown_table(
+        ("Trigger of", "Label", "Place", "Words", "On development examples", "Versions tried"),
+        (
+            (
+                markdown_code(row.key, cell=True),
+                markdown_code(row.label, cell=True),
+                row.change.place,
+                markdown_code(one_line(row.text), cell=True) if row.change.after else row.text,
+                row.developed,
+                row.tried,
+            )
+            for row in rows[:MOST_ROWS]
+        ),
+        numbers_from=5,
+    )
+    return [table, "Found on one half of the test examples; the figures above are of the other."]
+
+
+def _row(series: int, shift: str, f: AttackFigures) -> AttackRow:
     size = f.attacked + f.skipped
     queries = "–"
     if f.queries_median is not None and f.queries_p95 is not None:
@@ -71,14 +189,14 @@ def _row(series: int, f: AttackFigures) -> AttackRow:
         edits = f"{n.percent(f.edit_rate)} of characters, {n.percent(f.words_changed)} of words"
     return AttackRow(
         series=series,
+        shift=shift,
         key=name(f.set_key),
         figures=f,
         clean=n.percent(f.attacked / size),
         robust=n.percent(1.0 - f.wrong.value),
-        flipped="–"
-        if f.flipped is None
-        else _share(f.flipped.value, f.flipped.low, f.flipped.high),
-        wrong=_share(f.wrong.value, f.wrong.low, f.wrong.high),
+        flipped="–" if f.flipped is None else _share(f.flipped),
+        unsuspected="" if f.flipped_unsuspected is None else _share(f.flipped_unsuspected),
+        wrong=_share(f.wrong),
         queries=queries,
         edits=edits,
         similarity="–" if f.similarity is None else n.number(f.similarity, 2),
@@ -88,5 +206,5 @@ def _row(series: int, f: AttackFigures) -> AttackRow:
     )
 
 
-def _share(value: float, low: float, high: float) -> str:
-    return f"{n.percent(value)} ({n.points(low)} to {n.points(high)})"
+def _share(estimate: Estimate) -> str:
+    return f"{n.percent(estimate.value)} ({n.bounds(estimate)})"

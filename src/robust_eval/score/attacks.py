@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from robust_eval.records import AttackFigures, AttackResult, RunRecord, ShiftedSet
+from robust_eval.records import CLEAN, AttackFigures, AttackResult, RunRecord, ShiftedSet
 from robust_eval.stats.intervals import wilson
 
 BUDGETS = (1, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)
@@ -21,13 +21,15 @@ def _figures(record: RunRecord, level: float) -> Iterator[AttackFigures]:
     metric = record.dataset.task.metrics[0].name
     for s in record.sets:
         model = s.built_against
-        if not s.attacks or model not in names or (model, s.key, metric) not in record.scores:
+        if model not in names or (model, s.key, metric) not in record.scores:
+            continue
+        results = s.attacks or _outcomes(record, s, model, metric)
+        if not results:
             continue
         scores = record.scores[model, s.key, metric]
         answered = [score for score in scores if score is not None]
         if not answered:
             continue
-        results = s.attacks
         tried = [r for r in results if r.outcome != "skipped"]
         won = [i for i, r in enumerate(results) if r.outcome == "succeeded"]
         turned = [i for i in won if scores[i] is not None and (scores[i] or 0.0) < 1.0]
@@ -43,16 +45,47 @@ def _figures(record: RunRecord, level: float) -> Iterator[AttackFigures]:
             succeeded=len(won),
             suspected=sum(bool(check.reasons) for check in checks),
             not_repeated=sum(scores[i] == 1.0 for i in won),
-            unanswered=sum(r.unanswered for r in results),
+            unanswered=sum(r.unanswered for r in results) + sum(c.unanswered for c in s.shared),
             flipped=wilson(len(turned), len(tried), level=level) if tried else None,
             wrong=wilson(sum(v < 1.0 for v in answered), len(answered), level=level),
-            queries_median=_quantile(queries, 0.5),
-            queries_p95=_quantile(queries, 0.95),
+            queries_median=None if s.shared else _quantile(queries, 0.5),
+            queries_p95=None if s.shared else _quantile(queries, 0.95),
             edit_rate=_mean([s.doses[i].edit_rate for i in won]),
             words_changed=_mean([results[i].words_changed / max(1, results[i].words) for i in won]),
             similarity=_mean(alike),
-            by_budget=tuple(_by_budget(s, tried, won)),
+            by_budget=() if s.shared else tuple(_by_budget(s, tried, won)),
+            flipped_unsuspected=wilson(
+                sum(not s.preservation[i].reasons for i in turned), len(tried), level=level
+            )
+            if tried and s.preservation
+            else None,
         )
+
+
+def _outcomes(
+    record: RunRecord, s: ShiftedSet, model: str, metric: str
+) -> tuple[AttackResult, ...]:
+    """How a change that is the same for many examples ended on each of the test half: its queries were spent on others."""
+    if s.family != "adversarial" or not s.shared:
+        return ()
+    clean = record.scores[model, CLEAN, metric]
+    before = {e.id: score for e, score in zip(record.dataset.examples, clean, strict=True)}
+    added = {change.label: change.words_changed for change in s.shared}
+    results = []
+    for e, dose, now in zip(s.examples, s.doses, record.scores[model, s.key, metric], strict=True):
+        right = before[e.id] == 1.0
+        won = right and dose.changed and now is not None and now < 1.0
+        words = len(" ".join(e.inputs.values()).split())
+        results.append(
+            AttackResult(
+                "succeeded" if won else "failed" if right else "skipped",
+                queries=0,
+                unanswered=0,
+                words=words,
+                words_changed=added.get(str(e.target), added.get("", 0)),
+            )
+        )
+    return tuple(results)
 
 
 def _by_budget(

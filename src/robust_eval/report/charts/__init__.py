@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from robust_eval.report.charts.bars import Bar, BarGroup, Part, kind_mark, stacked_bars
+from robust_eval.report.charts.budgets import BudgetCurve, budget_curves
 from robust_eval.report.charts.curves import Curve, Point, severity_curves
 from robust_eval.report.charts.drawing import COLOURS, Chart, Legend, legend_mark, shape
 from robust_eval.report.charts.forest import ForestRow, Mark, forest
@@ -14,6 +15,7 @@ __all__ = [
     "Bar",
     "BarGroup",
     "Bin",
+    "BudgetCurve",
     "Chart",
     "Curve",
     "ForestRow",
@@ -23,6 +25,7 @@ __all__ = [
     "Point",
     "Reliability",
     "Spot",
+    "budget_curves",
     "clean_against_shifted",
     "forest",
     "kind_mark",
