@@ -17,7 +17,7 @@ PACKAGE = ROOT / "src" / "robust_eval"
 # Lower first; those of one line do not import one another.
 ORDER = (
     ("measures",),
-    ("figures", "tasks"),
+    ("figures", "line_figures", "tasks"),
     ("records", "errors"),
     ("rng", "files", "decode"),
     ("stats",),
@@ -30,7 +30,7 @@ ORDER = (
     ("recipes",),
     ("build",),
     ("score",),
-    ("gate",),
+    ("gate", "panels"),
     ("store",),
     ("report",),
     ("audit",),
@@ -38,7 +38,7 @@ ORDER = (
     ("contenders",),
     ("preparation",),
     ("recording",),
-    ("run", "plan", "gallery"),
+    ("run", "plan", "gallery", "panel_making"),
     ("api", "doctor"),
     ("cli", "pytest_plugin"),
     ("__main__",),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from robust_eval.errors import UsageError, did_you_mean
 from robust_eval.gate import Limits, Policy, read_policy
 from robust_eval.models.limits import RequestLimits
-from robust_eval.records import CLEAN, GateResult, Progress, RunRecord, silent
+from robust_eval.records import CLEAN, GateResult, Panel, Progress, RunRecord, silent
 from robust_eval.run import evaluate as run_once
 from robust_eval.settings import Output, Settings, largest
 
@@ -69,6 +69,20 @@ class Evaluation:
         return self.record.gate
 
     @property
+    def lines(self) -> pd.DataFrame:
+        """One row per set and model against the reference line: effective robustness, or why there is none."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {"set_key": line.set_key, "panel": line.panel, "r2": line.r2}
+                | _flat(dataclasses.asdict(model))
+                for line in self.record.lines
+                for model in line.models
+            ]
+        )
+
+    @property
     def predictions(self) -> pd.DataFrame:
         """One row per model, set and example, with its score for every metric."""
         import pandas as pd
@@ -114,6 +128,7 @@ def evaluate(
     cache_dir: str | Path | None = None,
     offline: bool = False,
     policy: Policy | str | Path | None = None,
+    panel: Panel | str | Path = "auto",
     max_drop: float | None = None,
     max_relative_drop: float | None = None,
     max_drop_vs_baseline: float | None = None,
@@ -125,7 +140,8 @@ def evaluate(
 
     Further keywords are fields of `Settings`, such as `limit`, `seed`, `shots`, `columns`,
     `label_map` and `ood` (these three as mappings); `train_size` and `shots` may be lists, for curves. `policy` (a file, or a `Policy`) or the three limits ask
-    for a gate: its result is `.gate`, nothing is raised when it fails.
+    for a gate: its result is `.gate`, nothing is raised when it fails. `panel` is what the reference lines rest on: a
+    panel or its file, "off", or "auto" for the embedded one on the same data; the result is `.lines`.
     `requests` bounds what hosted models are asked. Raises RobustEvalError subclasses.
     """
     known = {f.name for f in dataclasses.fields(Settings)} - {"models", "baselines", "shifts"}
@@ -159,7 +175,8 @@ def evaluate(
         offline=offline,
         requests=requests or RequestLimits(),
     )
-    record, folder = run_once(checked, output, policy=asked, progress=progress)
+    models = str(panel) if isinstance(panel, Path) else panel
+    record, folder = run_once(checked, output, policy=asked, panel=models, progress=progress)
     return Evaluation(record, folder)
 
 

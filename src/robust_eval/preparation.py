@@ -48,6 +48,32 @@ def prepare(
     progress: Progress = silent,
 ) -> Prepared:
     """Data, splits, shifted sets and models by name. Raises RobustEvalError subclasses."""
+    splits, sets = read_data(settings, plans, progress=progress)
+    account = Account(output.requests)
+    context = model_context(settings, splits, cache_dir, output.offline, progress, account)
+    groups = model_groups(settings, context)
+    attacks = tuple(plan for plan in plans if isinstance(plan, AttackPlan))
+    rewrites = tuple(plan for plan in plans if isinstance(plan, RewritePlan))
+    writers = rewriters(rewrites, settings.rewriter, context)
+    members = tuple(model for group in groups for model in group.members)
+    victims = victims_of(members, settings.attack_models)
+    check_attacks(attacks, victims, splits.test)
+    return Prepared(
+        splits,
+        sets,
+        groups,
+        account,
+        attacks=attacks,
+        victims=victims,
+        rewrites=rewrites,
+        writers=writers,
+    )
+
+
+def read_data(
+    settings: Settings, plans: Sequence[Plan], *, progress: Progress = silent
+) -> tuple[Splits, tuple[ShiftedSet, ...]]:
+    """The splits of the data set, and every shifted set that takes no model."""
     dataset = _load(settings, settings.dataset)
     train_spec = settings.train or training_spec(settings.dataset)
     train = _load(settings, train_spec) if train_spec else None
@@ -75,25 +101,7 @@ def prepare(
         progress=progress,
         held_out=pool if settings.prompt_source == "target" else 0,
     )
-    account = Account(output.requests)
-    context = model_context(settings, splits, cache_dir, output.offline, progress, account)
-    groups = model_groups(settings, context)
-    attacks = tuple(plan for plan in plans if isinstance(plan, AttackPlan))
-    rewrites = tuple(plan for plan in plans if isinstance(plan, RewritePlan))
-    writers = rewriters(rewrites, settings.rewriter, context)
-    members = tuple(model for group in groups for model in group.members)
-    victims = victims_of(members, settings.attack_models)
-    check_attacks(attacks, victims, splits.test)
-    return Prepared(
-        splits,
-        sets,
-        groups,
-        account,
-        attacks=attacks,
-        victims=victims,
-        rewrites=rewrites,
-        writers=writers,
-    )
+    return splits, sets
 
 
 def _load(settings: Settings, spec: str) -> Dataset:

@@ -84,7 +84,7 @@ def recorded(
         ),
         near_ties={card.name: _near_ties(card, predictions) for card in cards},
         warnings=(*_warnings((*cards, *members), predictions), *notes),
-        versions=_versions(),
+        versions=versions(),
         host=_host(started, answers.calls, ready.account),
         not_applicable=tuple(answers.not_applicable),
         repeats=answers.repeats,
@@ -167,7 +167,8 @@ def _without_scores(card: ModelCard, answers: Sequence[Prediction]) -> int:
     return sum(p.label is not None and p.label_logprobs is None for p in answers)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """This package and those whose versions may move a score."""
     found = {"robust-eval": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -28,6 +28,14 @@ from robust_eval.figures import RelativeDrop as RelativeDrop
 from robust_eval.figures import RunDiff as RunDiff
 from robust_eval.figures import SeverityCurve as SeverityCurve
 from robust_eval.figures import WorstCase as WorstCase
+from robust_eval.line_figures import LineVerdict as LineVerdict
+from robust_eval.line_figures import OffLine as OffLine
+from robust_eval.line_figures import Panel as Panel
+from robust_eval.line_figures import PanelMaking as PanelMaking
+from robust_eval.line_figures import PanelMember as PanelMember
+from robust_eval.line_figures import PanelScore as PanelScore
+from robust_eval.line_figures import PanelSet as PanelSet
+from robust_eval.line_figures import ReferenceLine as ReferenceLine
 from robust_eval.measures import Dose as Dose
 from robust_eval.measures import Estimate as Estimate
 from robust_eval.measures import HumanCheck as HumanCheck
@@ -376,6 +384,8 @@ class RunRecord:
     human: HumanCheck | None = None  # what people said, from the sheets that were last read
     analysis: Analysis | None = None  # None in runs of version 0.1
     attacks: tuple[AttackFigures, ...] = ()  # one for each set that an attack built
+    panel: Panel | None = None  # of models on the same data, that the reference lines rest on
+    lines: tuple[ReferenceLine, ...] = ()  # one for each set that the panel was asked too
 
 
 CLEAN = "clean"

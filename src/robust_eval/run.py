@@ -21,11 +21,13 @@ from robust_eval.files import write_atomic
 from robust_eval.gate import Policy, judge, require_named
 from robust_eval.models.asking import Answers, ask_all
 from robust_eval.models.cache import PredictionCache, cache_folder
+from robust_eval.panels import AUTO, choose_panel, fitting_panel
 from robust_eval.preparation import Prepared, prepare
 from robust_eval.recipes import parse_shifts
 from robust_eval.recording import inputs_fingerprint, recorded
 from robust_eval.records import (
     Dataset,
+    Panel,
     Progress,
     RunRecord,
     ShiftedSet,
@@ -34,7 +36,7 @@ from robust_eval.records import (
 )
 from robust_eval.report import render_html, render_junit, render_markdown, render_model_index
 from robust_eval.rewriting import rewritten_sets
-from robust_eval.score import human_check, quality_of
+from robust_eval.score import human_check, quality_of, reference_lines
 from robust_eval.settings import Output, Settings
 from robust_eval.validity import Examiner
 from robust_eval.validity.sheet import read_sheets
@@ -49,18 +51,21 @@ def evaluate(
     output: Output | None = None,
     *,
     policy: Policy | None = None,
+    panel: Panel | str = AUTO,
     progress: Progress = silent,
     announce: Announce = lambda line: None,
 ) -> tuple[RunRecord, Path]:
     """The record of one run and the folder that holds it with its reports.
 
     A folder of the same settings is resumed, or rendered again when it is complete. With a policy the
-    record holds the gate's result; limits change no other figure. Raises
+    record holds the gate's result; limits change no other figure, nor does `panel`, the models that the reference
+    lines rest on (a panel, a file, `off`, or `auto`: the embedded one on the same data). Raises
     RobustEvalError subclasses; what was answered before an error stays in the cache.
     """
     started = time.time()
     output = output or Output()
     cache_dir = cache_folder(output.cache_dir)
+    chosen = choose_panel(panel) if isinstance(panel, str) else panel
     plans = parse_shifts(settings.shifts, seed=settings.seed)
     folder = _open(settings, output)
     ready = prepare(settings, output, plans, cache_dir, progress=progress)
@@ -72,8 +77,9 @@ def evaluate(
         record = store.load(folder.path)
         _require_same_inputs(record, inputs, folder.path)
         announce(f"{folder.path} is complete: rendering its report again, no model is called")
-        if policy is not None:
-            record = gated(record, policy)
+        if policy is not None or panel != AUTO:
+            record = record if panel == AUTO else lined(record, chosen)
+            record = record if policy is None else gated(record, policy)
             store.save_gate(folder.path, record)
     else:
         test = ready.splits.test
@@ -97,6 +103,7 @@ def evaluate(
             notes=notes,
             validity=examiner.about(),
         )
+        record = lined(record, fitting_panel(record) if panel == AUTO else chosen)
         if policy is not None:
             record = gated(record, policy)
         store.save(folder.path, record)
@@ -107,6 +114,13 @@ def evaluate(
 def gated(record: RunRecord, policy: Policy) -> RunRecord:
     """The record with what the policy says of it."""
     return dataclasses.replace(record, gate=judge(record, policy))
+
+
+def lined(record: RunRecord, panel: Panel | None) -> RunRecord:
+    """The record with reference lines of this panel; without one it has none."""
+    record = dataclasses.replace(record, panel=panel)
+    level = float(record.settings.get("level", 0.95))
+    return dataclasses.replace(record, lines=reference_lines(record, level=level))
 
 
 def annotate(folder: Path, sheets: Sequence[Path]) -> RunRecord:

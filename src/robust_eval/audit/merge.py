@@ -8,7 +8,7 @@ from typing import Any
 
 from robust_eval.errors import DataError
 from robust_eval.records import CLEAN, ModelCard, RunRecord, ShiftedSet
-from robust_eval.score import analysis, comparisons, gaps
+from robust_eval.score import analysis, comparisons, gaps, reference_lines
 
 UNITED = ("models", "baselines", "shifts", "ood")  # settings in which shards may differ
 
@@ -78,7 +78,8 @@ def merge(records: Sequence[RunRecord], names: Sequence[str]) -> RunRecord:
         gate=None,
         human=None,
     )
-    return replace(merged, analysis=analysis(merged, level=level))
+    merged = replace(merged, analysis=analysis(merged, level=level))
+    return replace(merged, lines=reference_lines(merged, level=level))
 
 
 def _check(first: RunRecord, other: RunRecord, name: str, other_name: str) -> None:

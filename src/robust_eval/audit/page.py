@@ -19,8 +19,10 @@ from robust_eval.records import (
     Gap,
     GateResult,
     ModelCard,
+    Panel,
     Prediction,
     Preservation,
+    ReferenceLine,
     RunRecord,
     ShiftedSet,
     TaskKind,
@@ -70,8 +72,11 @@ def _record(found: Mapping[str, Any]) -> RunRecord:
         schema_version=matrix.FORMAT,
         settings={"level": found["level"], "equal_budgets": found["equal_budgets"]},
         dataset=Dataset("", task, labels, clean, "", found["fingerprint"]),
-        splits={},
-        sets=tuple(_set(key, sets[key], examples[key]) for key in found["order"]),
+        splits={"fingerprints": {"dataset": found.get("origin") or ""}},
+        sets=tuple(
+            _set(key, sets[key], examples[key], str(found.get("sources", {}).get(key, "")))
+            for key in found["order"]
+        ),
         models=tuple(
             ModelCard(
                 m["name"],
@@ -105,6 +110,8 @@ def _record(found: Mapping[str, Any]) -> RunRecord:
         },
         analysis=decode(Analysis | None, found["analysis"], "analysis"),  # type: ignore[arg-type]
         gate=decode(GateResult | None, found["gate"], "gate"),  # type: ignore[arg-type]
+        panel=decode(Panel | None, found.get("panel"), "panel"),  # type: ignore[arg-type]
+        lines=decode(tuple[ReferenceLine, ...], found.get("lines", []), "lines"),
     )
 
 
@@ -157,7 +164,9 @@ def _answers(
     return tuple(found)
 
 
-def _set(key: str, about: Mapping[str, Any], examples: tuple[Example, ...]) -> ShiftedSet:
+def _set(
+    key: str, about: Mapping[str, Any], examples: tuple[Example, ...], source: str
+) -> ShiftedSet:
     return ShiftedSet(
         about["family"],
         about["shift"],
@@ -169,5 +178,6 @@ def _set(key: str, about: Mapping[str, Any], examples: tuple[Example, ...]) -> S
         tuple(Dose(about["dose"] or 0.0, 0, bit == "1") for bit in about["changed"]),
         built_against=about.get("built_against"),
         prompt_edit=about["prompt_edit"],
+        source=source,
         preservation=tuple(SUSPECT if bit == "1" else SOUND for bit in about["suspect"]),
     )

@@ -21,7 +21,15 @@ from robust_eval.report import (
     render_model_index,
     seal,
 )
-from robust_eval.score import analysis, comparisons, gaps, mean_scores, score_all, score_repeats
+from robust_eval.score import (
+    analysis,
+    comparisons,
+    gaps,
+    mean_scores,
+    reference_lines,
+    score_all,
+    score_repeats,
+)
 
 LARGEST_PAGE = 512 * 1024**2  # bytes of a report that is read
 MOST_FINDINGS = 200  # of one kind; a file that was damaged all over needs no longer list
@@ -132,6 +140,7 @@ def _figures(record: RunRecord) -> list[Finding]:
             ),
         ),
         ("analysis", record.analysis, record.analysis and analysis(record, level=level)),
+        ("reference lines", record.lines, reference_lines(record, level=level)),
         ("gate", record.gate, None if record.gate is None else judge_again(record)),
     ):
         if stored != found:
@@ -144,6 +153,7 @@ def _what(record: RunRecord) -> list[str]:
         f"{len(record.gaps)} gaps",
         f"{len(record.comparisons)} comparisons",
         *(["analysis"] if record.analysis else []),
+        *(["reference lines"] if record.panel else []),
         *([f"{len(record.gate.checks)} checks of the gate"] if record.gate else []),
     ]
 

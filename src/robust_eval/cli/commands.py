@@ -160,18 +160,27 @@ def gallery(
     metavar="SHEET",
     help="Sheet of `robust-eval sheet`, filled in by a person: drops are corrected by it. Repeatable.",
 )
-def report(folder: str, annotations: tuple[str, ...]) -> int:
+@click.option(
+    "--panel",
+    metavar="FILE|NAME|off",
+    help="Panel of models behind the reference line. [default: the run's own]",
+)
+def report(folder: str, annotations: tuple[str, ...], panel: str | None) -> int:
     """Render report.html and report.md again from a finished run's records. No model is called."""
     from pathlib import Path
 
     from robust_eval import store
     from robust_eval.cli import terminal
-    from robust_eval.run import annotate, render
+    from robust_eval.panels import AUTO, choose_panel, fitting_panel
+    from robust_eval.run import annotate, lined, render
 
     path = Path(folder)
     if not path.is_dir():
         raise UsageError(f"no folder {folder!r}; give the folder that a run was written to")
     record = annotate(path, [Path(s) for s in annotations]) if annotations else store.load(path)
+    if panel is not None:
+        record = lined(record, fitting_panel(record) if panel == AUTO else choose_panel(panel))
+        store.save_gate(path, record)
     render(path, record)
     terminal.show_summary(record)
     terminal.show_path(path / store.HTML)

@@ -68,6 +68,7 @@ def evaluate_command(options: dict[str, Any]) -> int:
         settings,
         output,
         policy=policy,
+        panel=options["panel"],
         progress=terminal.no_progress if quiet else terminal.progress,
         announce=(lambda line: None) if quiet else terminal.say,
     )

@@ -22,10 +22,13 @@ def plan_command(options: Sequence[Callable[[Any], Any]]) -> click.Command:
         from robust_eval.cli.evaluate import settings_of
         from robust_eval.cli.gate import policy_of
         from robust_eval.estimate import in_words
+        from robust_eval.panels import choose_panel
         from robust_eval.plan import plan as planned
 
         settings, output = settings_of(given)
-        policy_of(given, level=settings.level)  # a wrong policy is told before the run too
+        # A wrong policy or panel is told before the run too.
+        policy_of(given, level=settings.level)
+        choose_panel(given["panel"])
         quiet = given["quiet"]
         found = planned(
             settings, output, progress=terminal.no_progress if quiet else terminal.progress

@@ -130,6 +130,7 @@ OPTIONS = (
     click.option("--attack-limit", default="100", show_default=True, callback=_limit, metavar="N|all", help="Test examples that are attacked, or that an attack on an instruction is searched with; drawn by seed."),
     click.option("--rewriter", metavar="SPEC", help="Model that rewrites the test for --shift rewrite:STYLE (formal, informal, paraphrase, simple)."),
     click.option("--attack-model", "attack_models", multiple=True, metavar="SPEC", help="Model or baseline of this run to attack. Repeatable. [default: each of them]"),
+    click.option("--panel", default="auto", show_default=True, metavar="FILE|NAME|off", help="Panel of models behind the reference line (robust-eval panel); auto: the embedded one on the same data."),
     *GATE_OPTIONS,
     *HOSTED_OPTIONS,
     click.option("--out", "out", metavar="FOLDER", help="Run folder. [default: reports/DATASET-MODEL-SHIFT-HASH]"),
@@ -184,10 +185,12 @@ def _register() -> None:
     from robust_eval.cli.audit import diff, merge, verify
     from robust_eval.cli.commands import doctor, gallery, list_, perturb, report, sheet
     from robust_eval.cli.gate import gate
+    from robust_eval.cli.panel import panel_command
     from robust_eval.cli.plan import plan_command
 
     for command in (
         plan_command(OPTIONS),
+        panel_command(OPTIONS),
         list_,
         perturb,
         report,

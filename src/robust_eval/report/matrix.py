@@ -108,6 +108,13 @@ def pack(record: RunRecord) -> str:
         "comparisons": [asdict(c) for c in record.comparisons],
         "gate": None if record.gate is None else asdict(record.gate),
         "analysis": None if record.analysis is None else asdict(record.analysis),
+        "panel": None if record.panel is None else asdict(record.panel),
+        "lines": [asdict(line) for line in record.lines],
+        # Which data a panel must be about; only where there is one.
+        "origin": (record.splits.get("fingerprints") or {}).get("dataset")
+        if record.panel
+        else None,
+        "sources": {s.key: s.source for s in record.sets} if record.panel else {},
     }
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), default=dict)
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")

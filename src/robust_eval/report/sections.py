@@ -15,6 +15,7 @@ from robust_eval.report import (
     heat,
     human,
     pictures,
+    reference_line,
     transfer,
     validity,
     views,
@@ -64,6 +65,13 @@ SECTIONS: tuple[Section, ...] = (
         "Clean against shifted scores",
         of_texts(pictures.against_clean),
         short="Clean–shifted",
+    ),
+    Section(
+        "reference-line",
+        "Against the reference line",
+        of_texts(reference_line.reference_view),
+        short="Reference line",
+        markdown=reference_line.reference_markdown,
     ),
     Section(
         "decomposition",

@@ -5,6 +5,7 @@ from robust_eval.score.attacks import attack_figures
 from robust_eval.score.comparisons import comparisons
 from robust_eval.score.gaps import gaps
 from robust_eval.score.human import human_check
+from robust_eval.score.lines import origin, panel_line, panel_mismatch, reference_lines
 from robust_eval.score.members import mean_scores
 from robust_eval.score.metrics import METRICS, quality_of, score_prediction
 from robust_eval.score.table import score_all, score_repeats
@@ -17,7 +18,11 @@ __all__ = [
     "gaps",
     "human_check",
     "mean_scores",
+    "origin",
+    "panel_line",
+    "panel_mismatch",
     "quality_of",
+    "reference_lines",
     "score_all",
     "score_prediction",
     "score_repeats",

@@ -21,8 +21,10 @@ from robust_eval.records import (
     HumanCheck,
     ModelCard,
     NotApplicable,
+    Panel,
     Prediction,
     Preservation,
+    ReferenceLine,
     RunRecord,
     ShiftedSet,
     Status,
@@ -122,4 +124,6 @@ def recorded(
         gate=decode(GateResult | None, data.get("gate"), "gate"),  # type: ignore[arg-type]
         validity=decode(dict[str, Any], data.get("validity", {}), "validity"),
         human=decode(HumanCheck | None, data.get("human"), "human"),  # type: ignore[arg-type]
+        panel=decode(Panel | None, data.get("panel"), "panel"),  # type: ignore[arg-type]
+        lines=decode(tuple[ReferenceLine, ...], data.get("lines", []), "lines"),
     )

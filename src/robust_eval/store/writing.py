@@ -48,6 +48,8 @@ def run_json(record: RunRecord) -> dict[str, Any]:
         "gate": None if record.gate is None else dataclasses.asdict(record.gate),
         "validity": dict(record.validity),
         "human": None if record.human is None else dataclasses.asdict(record.human),
+        "panel": None if record.panel is None else dataclasses.asdict(record.panel),
+        "lines": [dataclasses.asdict(line) for line in record.lines],
     }
 
 

@@ -7,6 +7,7 @@ from robust_eval.report.charts.budgets import BudgetCurve, budget_curves
 from robust_eval.report.charts.curves import Curve, Point, severity_curves
 from robust_eval.report.charts.drawing import COLOURS, Chart, Legend, legend_mark, shape
 from robust_eval.report.charts.forest import ForestRow, Mark, forest
+from robust_eval.report.charts.probit_line import Dot, probit_line
 from robust_eval.report.charts.reliability import Bin, Reliability, reliability_diagram
 from robust_eval.report.charts.scatter import Spot, clean_against_shifted
 
@@ -18,6 +19,7 @@ __all__ = [
     "BudgetCurve",
     "Chart",
     "Curve",
+    "Dot",
     "ForestRow",
     "Legend",
     "Mark",
@@ -30,6 +32,7 @@ __all__ = [
     "forest",
     "kind_mark",
     "legend_mark",
+    "probit_line",
     "reliability_diagram",
     "severity_curves",
     "shape",

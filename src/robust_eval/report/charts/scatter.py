@@ -26,9 +26,8 @@ def clean_against_shifted(
     ident: str,
     title: str,
     description: str,
-    reference: Sequence[tuple[float, float]] = (),
 ) -> str:
-    """A square plot on one scale for both axes; `reference` are points of a fitted line, left to right."""
+    """A square plot on one scale for both axes."""
     values = [b for s in spots for e in (s.clean, s.shifted) for b in (e.low, e.high)]
     axis = share_axis(values)
     size = 380.0
@@ -41,11 +40,6 @@ def clean_against_shifted(
     )
     parts = plot.frame(vertical_grid=True)
     parts.append(plot.line([(axis.low, axis.low), (axis.high, axis.high)], "floor"))
-    inside = [
-        (x, y) for x, y in reference if axis.low <= x <= axis.high and axis.low <= y <= axis.high
-    ]
-    if len(inside) > 1:
-        parts.append(plot.line(inside, "reference"))
     for s in spots:
         x, y = plot.x_of(s.clean.value), plot.y_of(s.shifted.value)
         across = f"M{plot.at(s.clean.low, s.shifted.value)}H{fixed(plot.x_of(s.clean.high))}"

@@ -1,0 +1,29 @@
+"""Panels of reference models: files of scores on one clean set and its shifts, embedded or the user's own."""
+
+from __future__ import annotations
+
+from robust_eval.panels.files import (
+    AUTO,
+    FORMAT,
+    OFF,
+    choose_panel,
+    described,
+    embedded_names,
+    fitting_panel,
+    read_embedded,
+    read_panel,
+    write_panel,
+)
+
+__all__ = [
+    "AUTO",
+    "FORMAT",
+    "OFF",
+    "choose_panel",
+    "described",
+    "embedded_names",
+    "fitting_panel",
+    "read_embedded",
+    "read_panel",
+    "write_panel",
+]
