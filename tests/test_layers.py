@@ -34,7 +34,7 @@ ORDER = (
     ("store",),
     ("report",),
     ("audit",),
-    ("settings", "estimate"),
+    ("settings", "estimate", "presets"),
     ("contenders",),
     ("preparation",),
     ("recording",),

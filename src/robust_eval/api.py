@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from robust_eval.errors import UsageError, did_you_mean
 from robust_eval.gate import Limits, Policy, read_policy
 from robust_eval.models.limits import RequestLimits
+from robust_eval.presets import Preset
+from robust_eval.presets import preset as preset_of
 from robust_eval.records import CLEAN, GateResult, Panel, Progress, RunRecord, silent
 from robust_eval.run import evaluate as run_once
 from robust_eval.settings import Output, Settings, largest
@@ -122,11 +124,12 @@ def evaluate(
     *,
     dataset: str,
     baseline: Names = (),
-    shift: Names = "noisy",
+    shift: Names | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     cache_dir: str | Path | None = None,
     offline: bool = False,
+    preset: str | None = None,
     policy: Policy | str | Path | None = None,
     panel: Panel | str | Path = "auto",
     max_drop: float | None = None,
@@ -141,12 +144,18 @@ def evaluate(
     Further keywords are fields of `Settings`, such as `limit`, `seed`, `shots`, `columns`,
     `label_map` and `ood` (these three as mappings); `train_size` and `shots` may be lists, for curves. `policy` (a file, or a `Policy`) or the three limits ask
     for a gate: its result is `.gate`, nothing is raised when it fails. `panel` is what the reference lines rest on: a
-    panel or its file, "off", or "auto" for the embedded one on the same data; the result is `.lines`.
+    panel or its file, "off", or "auto" for the embedded one on the same data; the result is `.lines`. `shift` is "noisy"
+    unless given. `preset` names the settings of a whole study (`robust_eval.presets.PRESETS`); what is given beside it
+    replaces its own.
     `requests` bounds what hosted models are asked. Raises RobustEvalError subclasses.
     """
     known = {f.name for f in dataclasses.fields(Settings)} - {"models", "baselines", "shifts"}
     if unknown := sorted(set(settings) - known):
         raise UsageError(f"unknown setting {unknown[0]!r}{did_you_mean(unknown[0], known)}")
+    study = Preset("none", "") if preset is None else preset_of(preset)
+    settings = {**study.settings, **settings}
+    shifts = settings.pop("shift", "noisy") if shift is None else shift
+    settings.pop("shift", None)
     values: dict[str, Any] = {
         name: tuple(value.items()) if isinstance(value, Mapping) else value
         for name, value in settings.items()
@@ -157,8 +166,8 @@ def evaluate(
             values |= {one: largest(numbers), several: numbers if len(numbers) > 1 else ()}
     checked = Settings(
         models=_names(model),
-        baselines=_names(baseline),
-        shifts=_names(shift),
+        baselines=_names(baseline) or study.baselines(_names(model)),
+        shifts=_names(shifts),
         dataset=dataset,
         **values,
     )

@@ -14,6 +14,8 @@ pytest.importorskip("peft")
 from robust_eval.errors import ModelError  # noqa: E402
 from robust_eval.models import load_model  # noqa: E402
 from robust_eval.models.context import ModelContext, PromptSettings, TrainingSettings  # noqa: E402
+from robust_eval.models.groups import Curves, load_groups  # noqa: E402
+from robust_eval.models.memory import shares  # noqa: E402
 from robust_eval.records import TASKS, Example, Prediction, TaskKind, silent  # noqa: E402
 
 LABELS = ("bad", "good")
@@ -161,6 +163,28 @@ def test_a_checkpoint_of_adapters_is_small(folder: Path, tmp_path: Path) -> None
         sizes[method] = (made / "model.safetensors").stat().st_size
         assert json.loads((made / "training.json").read_text())["result"]["epochs_run"] == 1
     assert sizes["lora"] < sizes["full"]
+
+
+def test_draws_share_their_weights_and_what_is_trained_has_its_own(
+    folder: Path, tmp_path: Path
+) -> None:
+    few = TrainingSettings(epochs=1, learning_rate=1e-3, batch_size=16)
+    asked_of = context(tmp_path, training=few, prompt=PromptSettings(shots=2))
+    curves = Curves(seeds=2, draws=2, shots=(0, 2))
+    zero, two, tuned = load_groups((f"hf:{folder}",), (f"lora:{folder}",), asked_of, curves)
+    prompted = [*zero.members, *two.members]
+    assert all(shares(prompted[0], other) for other in prompted)
+    one, other = tuned.members
+    assert not any(shares(a, b) for a, b in ((prompted[0], one), (one, other)))
+    test = films(6, 900)
+    before = ask(prompted[0], test)
+    trained = ask(one, test)
+    assert ask(prompted[0], test) == before  # training has not touched what is prompted
+    for model in (prompted[0], one):
+        model.release()
+        assert model.holds().network is None
+    assert ask(prompted[1], test) == ask(load_model(f"hf:{folder}", "model", asked_of), test)
+    assert ask(one, test) == trained
 
 
 @pytest.mark.parametrize(

@@ -135,3 +135,31 @@ def test_a_set_with_demonstrations_of_its_own_is_asked_with_them(
     }
     assert labels == {CLEAN: {good.target}, "near@1": {good.target}, "far": {bad.target}}
     assert ("bow", "far") in found.predictions
+
+
+def test_weights_leave_the_memory_when_the_next_model_does_not_share_them(
+    test_set: Dataset, tmp_path: Path
+) -> None:
+    events: list[str] = []
+
+    class Heavy:
+        def __init__(self, name: str, place: object) -> None:
+            self.card = ModelCard(name, name, "model", "prompted", name, True)
+            self._place = place
+
+        def jobs(self, examples: Sequence[Example]) -> Iterator[Job]:
+            events.append(f"{self.card.name} asked")
+            answers = [Prediction(e.id, label=str(e.target)) for e in examples]
+            yield Job(tuple(range(len(examples))), lambda: answers)
+
+        def holds(self) -> object:
+            return self._place
+
+        def release(self) -> None:
+            events.append(f"{self.card.name} released")
+
+    first, second = object(), object()
+    models = [Heavy("a", first), Heavy("b", first), Heavy("c", second)]
+    with PredictionCache.open(tmp_path / "heavy") as cache:
+        ask_all(models, test_set, (), cache)
+    assert events == ["a asked", "b asked", "b released", "c asked", "c released"]

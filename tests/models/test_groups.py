@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from inspect import getattr_static
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ import pytest
 from robust_eval.errors import UsageError
 from robust_eval.models.cache import PredictionCache
 from robust_eval.models.context import ModelContext
-from robust_eval.models.groups import Curves, Group, load_groups, pooled_answers, subset
+from robust_eval.models.groups import Curves, Group, Named, load_groups, pooled_answers, subset
 from robust_eval.models.predict import Request, predict
-from robust_eval.records import Model, Prediction, Status
+from robust_eval.records import Demonstrated, Model, Prediction, Prompted, Status
 
 Context = Callable[..., ModelContext]
 
@@ -74,6 +75,33 @@ def test_a_member_answers_as_its_model_does_and_shares_its_cache(
         assert predict(model, requests, cache) == given
         assert cache.stored == stored == 12
     assert model.card.name == group.name == "bow (8 examples)"
+
+
+def test_a_member_can_do_what_its_model_can_and_nothing_else(review_context: Context) -> None:
+    class Bare:
+        card = load_groups((), ("bow",), review_context(), Curves())[0].card
+
+        def jobs(self, examples: object) -> Iterator[object]:
+            return iter(())
+
+    class Able(Bare):
+        def with_prompt(self, edit: str) -> object:
+            return "it does not apply" if edit == "no" else Able()
+
+        def with_demonstrations(self, pool: object) -> object:
+            return Able()
+
+    bare, able = Named(Bare(), "bare", {}), Named(Able(), "able, draw 1", {"budget": 4})
+    for protocol in (Prompted, Demonstrated):
+        assert not isinstance(bare, protocol)
+        assert isinstance(able, protocol)
+    # From Python 3.12 on, isinstance() reads members in this way.
+    assert getattr_static(able, "with_prompt", None) is not None
+    assert getattr_static(bare, "with_prompt", None) is None
+    assert able.with_prompt("no") == "it does not apply"
+    for changed in (able.with_prompt("yes"), able.with_demonstrations(())):
+        assert (changed.card.name, changed.card.details["budget"]) == ("able, draw 1", 4)
+        assert isinstance(changed, Demonstrated)
 
 
 def answer(label: str | None, share: float, status: Status = Status.OK) -> Prediction:

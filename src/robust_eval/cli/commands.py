@@ -8,13 +8,13 @@ import click
 
 from robust_eval.errors import EXIT_PASS, EXIT_USAGE, UsageError, did_you_mean
 
-KINDS = ("perturbations", "recipes", "domains", "models", "templates")
+KINDS = ("perturbations", "recipes", "domains", "models", "templates", "presets")
 
 
 @click.command("list")
 @click.argument("what", required=False, default=None, metavar="[WHAT]")
 def list_(what: str | None) -> int:
-    """Show what there is: perturbations, recipes, domains, models or templates. Without WHAT, all of them."""
+    """Show what there is: perturbations, recipes, domains, models, templates or presets. Without WHAT, all of them."""
     from robust_eval.cli import terminal
 
     if what is not None and what not in KINDS:
@@ -54,6 +54,10 @@ def _listing(kind: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
 
         header = ("name", "version", "tasks", "prompting", "paraphrases", "what it is")
         return "Prompt templates (--template NAME or a TOML file)", header, describe_templates()
+    if kind == "presets":
+        from robust_eval.presets import describe_presets
+
+        return "Presets (--preset NAME)", ("name", "what it is", "options"), describe_presets()
     from robust_eval.models.specs import PROVIDERS
 
     models = [tuple(line.split(", ", 1)) for line in PROVIDERS.values()]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def settings_of(options: dict[str, Any]) -> tuple[Settings, Output]:
     """What the options of the root command ask for. Raises UsageError."""
     from robust_eval.cli.hosted import limits_of
+    from robust_eval.presets import preset
     from robust_eval.settings import Output, Settings, largest, pairs
 
     if not options["models"] and not options["dataset"]:
@@ -27,7 +28,11 @@ def settings_of(options: dict[str, Any]) -> tuple[Settings, Output]:
         offline=options["offline"],
         requests=limits_of(options),
     )
+    baselines = options["baselines"]
+    if options["preset"] is not None and not baselines:
+        baselines = preset(options["preset"]).baselines(options["models"])
     settings = Settings(
+        baselines=baselines,
         dataset=options["dataset"] or "",
         shifts=options["shifts"] or ("noisy",),
         ood=pairs("--ood", options["ood"], commas=False),
@@ -41,7 +46,7 @@ def settings_of(options: dict[str, Any]) -> tuple[Settings, Output]:
         **{
             name: options[name]
             for name in (
-                "models", "baselines", "train", "task", "split", "encoding", "limit",
+                "models", "train", "task", "split", "encoding", "limit",
                 "seed", "level", "seeds", "draws", "equal_budgets", "scoring", "length_normalised", "calibrate", "template",
                 "max_new_tokens", "epochs", "learning_rate", "train_batch_size", "max_length",
                 "device", "dtype", "batch_size", "model_version", "repeats", "prompting", "select", "samples", "vote", "temperature", "chat", "prompt_source", "base_url", "endpoint",

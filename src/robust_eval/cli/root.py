@@ -78,7 +78,17 @@ def _auto_float(ctx: click.Context, parameter: click.Parameter, value: str) -> f
         raise click.BadParameter(f"a number or 'auto', not {value!r}") from None
 
 
+def _preset(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not ctx.resilient_parsing:
+        from robust_eval.presets import preset
+
+        # What is given by hand comes before what stands here.
+        ctx.default_map = {**(ctx.default_map or {}), **preset(value).options()}
+    return value
+
+
 OPTIONS = (
+    click.option("--preset", metavar="NAME", is_eager=True, callback=_preset, help="Settings of a whole study by name (`list presets`); other options replace its own. head-to-head: a model prompted against itself fine-tuned."),
     click.option("--model", "models", multiple=True, metavar="SPEC", help="Model to test: demo:gemma-3-270m, hf:ID-OR-PATH, gguf:FILE, openai:MODEL, python:MODULE:CALLABLE, scripted:KIND. Repeatable."),
     click.option("--baseline", "baselines", multiple=True, metavar="SPEC", help="Model to compare with: an encoder id or folder (fine-tuned here), demo:minilm, demo:roberta-mini, lora:MODEL, full:MODEL, bow. Repeatable. [default: demo:minilm when every model is demo:, else roberta-base]"),
     click.option("--dataset", metavar="DATA", help="In-distribution data: demo:NAME, a file or folder, hub:ID@REV, or a name from `list domains`."),

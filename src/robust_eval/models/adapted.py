@@ -21,6 +21,7 @@ from robust_eval.models import causal, finetune
 from robust_eval.models.causal import CausalModel
 from robust_eval.models.checkpoints import WEIGHTS
 from robust_eval.models.context import ModelContext
+from robust_eval.models.memory import Loaded
 from robust_eval.models.placement import Placement, major_minor
 from robust_eval.models.specs import Role, parse_spec
 from robust_eval.records import ModelCard, Progress
@@ -63,6 +64,7 @@ class AdaptedModel:
 
     def __init__(self, method: str, spec: str, inner: CausalModel) -> None:
         self._method, self._spec, self._inner = method, spec, inner
+        inner.loaded = Loaded(inner.loaded.tokens)  # its weights will be no others' weights
         self._context = inner.context
         prompted = inner.card
         weights = inner.weights
@@ -80,7 +82,6 @@ class AdaptedModel:
         )
         self._base = prompted
         self._fingerprint = hexdigest("adapted", self._plan.key, prompted.fingerprint)
-        self._ready = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -112,10 +113,15 @@ class AdaptedModel:
 
     def prepare(self, progress: Progress) -> None:
         """Fine-tunes unless a sound checkpoint is there, and loads the trained model."""
-        if not self._ready:
+        if self._inner.loaded.network is None:
             checkpoint = finetune.ensure(self._plan, progress)
-            self._inner._loaded.network = _trained(self._method, self._inner, checkpoint)
-            self._ready = True
+            self._inner.loaded.network = _trained(self._method, self._inner, checkpoint)
+
+    def holds(self) -> object:
+        return self._inner.holds()
+
+    def release(self) -> None:
+        self._inner.release()
 
     def jobs(self, examples: Sequence[Any]) -> Any:
         """The prompted model's own plan; answers come from the trained weights."""

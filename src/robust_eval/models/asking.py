@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from robust_eval.models.cache import PredictionCache
+from robust_eval.models.memory import Holds, shares
 from robust_eval.models.predict import Request, predict
 from robust_eval.records import (
     CLEAN,
@@ -51,9 +52,10 @@ def ask_all(
     unchanged texts are answered once; each prompt-side set, and each that brings demonstrations of its
     own domain, goes through one of its own. Stochastic
     models answer the clean set `repeats` times: what differs between two such answers is noise.
+    A model's weights leave the memory when the next one does not share them.
     """
     answers = Answers()
-    for model in models:
+    for model, following in zip(models, (*models[1:], None), strict=True):
         _ask_inputs(model, test, sets, cache, answers, progress)
         for shifted in sets:
             if shifted.prompt_edit is not None:
@@ -67,6 +69,8 @@ def ask_all(
                 requests = [Request(example, CLEAN, repeat) for example in test.examples]
                 given = tuple(predict(again, requests, cache, progress=progress))
                 answers.repeats[model.card.name, CLEAN, repeat] = given
+        if isinstance(model, Holds) and not shares(model, following):
+            model.release()
     answers.calls = cache.stored
     return answers
 

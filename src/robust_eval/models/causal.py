@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from random import Random
@@ -77,14 +77,6 @@ def load(spec_text: str, role: str, context: ModelContext) -> CausalModel:
     return CausalModel(spec_text, role, context, weights, prompt, placement, licence)
 
 
-@dataclass(slots=True)
-class _Loaded:
-    """What was read into memory; a model and its copies under edited prompts have one in common."""
-
-    tokens: Tokens | None = None
-    network: Network | None = None
-
-
 class CausalModel:
     """A language model that answers by the likelihood of each label, or by writing.
 
@@ -113,7 +105,9 @@ class CausalModel:
         self._limit = min(weights.context_length or MAX_PROMPT_TOKENS, MAX_PROMPT_TOKENS)
         self._new_tokens = max(settings.max_new_tokens, prompt.template.max_new_tokens)
         self._verdict = Verdict(self._labels, settings.length_normalised)
-        self._loaded = _Loaded()
+        self.loaded = context.shelf.of(
+            weights.sha256, weights.setup, placement.device, placement.dtype
+        )
         self._repeat = 0
         self.chat = chat_template(weights, settings.chat)
 
@@ -170,25 +164,27 @@ class CausalModel:
 
     @property
     def tokens(self) -> Tokens:
-        if self._loaded.tokens is None:
+        if self.loaded.tokens is None:
             from robust_eval.models.tokens import load_tokens
 
-            self._loaded.tokens = load_tokens(self.weights, self.context.cache_dir)
-        return self._loaded.tokens
+            self.loaded.tokens = load_tokens(self.weights, self.context.cache_dir)
+        return self.loaded.tokens
 
     @property
     def network(self) -> Network:
-        if self._loaded.network is None:
+        if self.loaded.network is None:
             from robust_eval.models.prefix import load_network
 
             scratch = self.context.cache_dir / "scratch"
-            self._loaded.network = load_network(self.weights, self.placement, scratch)
-        return self._loaded.network
+            self.loaded.network = load_network(self.weights, self.placement, scratch)
+        return self.loaded.network
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was found out about the network when it was loaded; nothing before."""
-        return tuple(self._loaded.network.notes) if self._loaded.network else ()
+    def holds(self) -> object:
+        """The weights' place in memory, which draws and edited prompts of one model have in common."""
+        return self.loaded
+
+    def release(self) -> None:
+        self.loaded.release()
 
     @property
     def limit(self) -> int:

@@ -51,8 +51,8 @@ def details_of(model: CausalModel) -> dict[str, Any]:
         details["revision"] = model.weights.revision
     if model.licence:
         details["licence"] = model.licence
-    if model.notes:
-        details["notes"] = list(model.notes)
+    if model.loaded.notes:
+        details["notes"] = list(model.loaded.notes)
     return details
 
 

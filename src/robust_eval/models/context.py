@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from robust_eval.models.account import Account
+from robust_eval.models.memory import Shelf
 from robust_eval.records import Example, Progress, Task, silent
 
 ENDPOINTS = ("chat", "completions")
@@ -94,3 +95,4 @@ class ModelContext:
     base_url: str | None = None  # of the server behind `openai:`
     endpoint: str = "chat"  # how it is asked: one of ENDPOINTS
     account: Account = field(default_factory=Account)  # what hosted models of this run have used
+    shelf: Shelf = field(default_factory=Shelf)  # local language models that this run has read

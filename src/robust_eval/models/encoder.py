@@ -110,6 +110,12 @@ class EncoderModel:
             kind = SpanReader if self._context.task.kind is TaskKind.EXTRACTIVE_QA else Classifier
             self._trained = kind.read(checkpoint, self._placement.device, self._placement.dtype)
 
+    def holds(self) -> object:
+        return self
+
+    def release(self) -> None:
+        self._trained = None
+
     def jobs(self, examples: Sequence[Example]) -> Iterator[Job]:
         """Batches of similar length, planned by characters, so that no weights are needed yet."""
         for batch in batches(examples, self._context.max_length, self._context.batch_size):

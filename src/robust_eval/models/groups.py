@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from robust_eval.data.draws import balanced_order
@@ -33,11 +34,27 @@ SMALLEST_WITH_DEV = 64  # below, every example trains: one in ten would choose a
 Answered = Mapping[tuple[str, str], tuple[Prediction, ...]]
 
 
+# What a model may be able to do: told from whether it has the method.
+ABILITIES = ("jobs", "prepare", "stream", "holds", "release")
+OTHERS = (
+    "with_prompt",
+    "with_demonstrations",
+    "with_repeat",
+)  # give the model that they are of, changed
+
+
 class Named:
     """A model under another name; everything else is its own."""
 
     def __init__(self, model: Model, name: str, details: Mapping[str, Any]) -> None:
         self._model, self._name, self._more = model, name, details
+        # isinstance() of a protocol looks no further than here, from Python 3.12 on.
+        for ability in ABILITIES:
+            if found := getattr(model, ability, None):
+                self.__dict__[ability] = found
+        for ability in OTHERS:
+            if found := getattr(model, ability, None):
+                self.__dict__[ability] = partial(self._renamed, found)
 
     @property
     def card(self) -> ModelCard:
@@ -45,15 +62,11 @@ class Named:
         return replace(card, name=self._name, details={**card.details, **self._more})
 
     def __getattr__(self, attribute: str) -> Any:
-        found = getattr(self._model, attribute)
-        if attribute not in ("with_prompt", "with_repeat"):
-            return found
+        return getattr(self._model, attribute)
 
-        def renamed(*arguments: Any) -> Any:
-            other = found(*arguments)
-            return other if isinstance(other, str) else Named(other, self._name, self._more)
-
-        return renamed
+    def _renamed(self, change: Callable[..., Any], *arguments: Any) -> Any:
+        other = change(*arguments)
+        return other if isinstance(other, str) else Named(other, self._name, self._more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,17 @@ def limits(record: RunRecord) -> list[str]:
     said = []
     prompted = [card for card in record.models if card.kind == "prompted"]
     tuned = [card for card in record.models if card.kind == "fine-tuned"]
-    if prompted and tuned:
-        sizes = "; ".join(f"{name(c.name)}: {described(c)}" for c in (*prompted, *tuned))
+    same = [card for card in tuned if any(one_base(card, other) for other in prompted)]
+    others = [card for card in tuned if card not in same]
+    if same:
+        specs = n.listed(list(dict.fromkeys(name(card.spec) for card in same)))
+        said.append(
+            f"{specs} and the prompted model are the same weights, used in different ways, so that size is not "
+            "confounded with method. The claim is about this one model on these data, with the settings of "
+            "fine-tuning and the prompt as they are here; a larger model may well answer otherwise."
+        )
+    if prompted and others:
+        sizes = "; ".join(f"{name(c.name)}: {described(c)}" for c in (*prompted, *others))
         said.append(
             f"Two things differ at once. {sizes}. A prompted model against a fine-tuned one of "
             "another size confounds size with method: the difference cannot be put down to either alone."
@@ -144,6 +153,12 @@ def _once(prompted: list[ModelCard], tuned: list[ModelCard]) -> tuple[list[str],
 
 def _shift_names(record: RunRecord) -> list[str]:
     return list(dict.fromkeys(s.shift for s in record.sets))
+
+
+def one_base(card: ModelCard, other: ModelCard) -> bool:
+    """Whether two models start from the same weights."""
+    sha = card.details.get("weights_sha256")
+    return isinstance(sha, str) and sha == other.details.get("weights_sha256")
 
 
 def described(card: ModelCard) -> str:

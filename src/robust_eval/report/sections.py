@@ -20,6 +20,7 @@ from robust_eval.report import (
     validity,
     views,
 )
+from robust_eval.report.budgets import budgets_markdown, budgets_view
 from robust_eval.report.further import further
 from robust_eval.report.gates import gate_view
 from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
@@ -84,6 +85,13 @@ SECTIONS: tuple[Section, ...] = (
         "Reliability of probabilities",
         of_texts(calibration.calibration),
         short="Reliability",
+    ),
+    Section(
+        "budgets",
+        "By number of examples",
+        of_texts(budgets_view),
+        short="Examples learnt from",
+        markdown=budgets_markdown,
     ),
     Section(
         "variance",

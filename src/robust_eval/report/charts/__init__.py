@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from robust_eval.report.charts.bars import Bar, BarGroup, Part, kind_mark, stacked_bars
 from robust_eval.report.charts.budgets import BudgetCurve, budget_curves
-from robust_eval.report.charts.curves import Curve, Point, severity_curves
+from robust_eval.report.charts.curves import Curve, Point, learning_curves, severity_curves
 from robust_eval.report.charts.drawing import COLOURS, Chart, Legend, legend_mark, shape
 from robust_eval.report.charts.forest import ForestRow, Mark, forest
 from robust_eval.report.charts.probit_line import Dot, probit_line
@@ -31,6 +31,7 @@ __all__ = [
     "clean_against_shifted",
     "forest",
     "kind_mark",
+    "learning_curves",
     "legend_mark",
     "probit_line",
     "reliability_diagram",

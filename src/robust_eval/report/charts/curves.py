@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from robust_eval.records import Estimate
@@ -33,25 +33,63 @@ def severity_curves(
     """Scores by realised dose where every set has one, else by severity; `floor` is the majority rate."""
     shown = [p for curve in curves for p in curve.points]
     values = [b for p in shown for b in (p.estimate.low, p.estimate.high)]
-    if floor is not None and floor > min(values) - 0.1:
-        values.append(floor)
-    else:
-        floor = None
+    floor = _worth_showing(floor, values)
     by_dose = _has_doses(curves)
     plot = Plot(_x_axis(shown, by_dose=by_dose), share_axis(values), 380, 278, top=30, inset=16)
     parts = plot.frame()
     if by_dose:
         parts += _severities(plot, shown)
-    if floor is not None:
-        level = fixed(plot.y_of(floor))
-        parts.append(
-            f'<path class="floor" d="M{fixed(plot.left)} {level}H{fixed(plot.right)}"/>'
-            f'<text class="tick" x="{fixed(plot.left + 4)}" y="{fixed(plot.y_of(floor) - 5)}">majority label</text>'
-        )
+    parts += _floor(plot, floor)
 
     def x_of(p: Point) -> float:
         return (p.dose or 0.0) if by_dose else float(p.severity)
 
+    parts += _drawn(plot, curves, x_of)
+    return document(ident, title, description, plot.width, plot.height, parts)
+
+
+def learning_curves(
+    curves: Sequence[Curve],
+    steps: Sequence[str],
+    *,
+    ident: str,
+    title: str,
+    description: str,
+    floor: float | None,
+) -> str:
+    """Scores by number of examples: a point's `severity` is its place among the steps, which are evenly apart."""
+    shown = [p for curve in curves for p in curve.points]
+    values = [b for p in shown for b in (p.estimate.low, p.estimate.high)]
+    floor = _worth_showing(floor, values)
+    ticks = tuple((float(i), step) for i, step in enumerate(steps))
+    axis = Axis(0.0, max(1.0, len(steps) - 1.0), ticks, "examples")
+    plot = Plot(axis, share_axis(values), 380, 278, top=30, inset=22)
+    parts = plot.frame() + _floor(plot, floor)
+    parts += _drawn(plot, curves, lambda p: float(p.severity))
+    return document(ident, title, description, plot.width, plot.height, parts)
+
+
+def _worth_showing(floor: float | None, values: list[float]) -> float | None:
+    """The floor where it lies near the values, which then hold it."""
+    if floor is None or floor <= min(values, default=1.0) - 0.1:
+        return None
+    values.append(floor)
+    return floor
+
+
+def _floor(plot: Plot, floor: float | None) -> list[str]:
+    if floor is None:
+        return []
+    y = plot.y_of(floor)
+    return [
+        f'<path class="floor" d="M{fixed(plot.left)} {fixed(y)}H{fixed(plot.right)}"/>'
+        f'<text class="tick" x="{fixed(plot.left + 4)}" y="{fixed(y - 5)}">majority label</text>'
+    ]
+
+
+def _drawn(plot: Plot, curves: Sequence[Curve], x_of: Callable[[Point], float]) -> list[str]:
+    """Every band, then every line with its marks over them."""
+    parts = []
     for curve in curves:
         upper = [(x_of(p), p.estimate.high) for p in curve.points]
         lower = [(x_of(p), p.estimate.low) for p in reversed(curve.points)]
@@ -65,7 +103,7 @@ def severity_curves(
             x, y = plot.x_of(x_of(p)), plot.y_of(p.estimate.value)
             parts.append(f"<g><title>{escaped(p.note)}</title>{shape(curve.series, x, y)}</g>")
         parts.append("</g>")
-    return document(ident, title, description, plot.width, plot.height, parts)
+    return parts
 
 
 def _has_doses(curves: Sequence[Curve]) -> bool:
