@@ -21,7 +21,7 @@ from robust_eval.rng import digest, hexdigest
 if TYPE_CHECKING:
     from robust_eval.models.learners import Learner
 
-PROCEDURE: Final = 2  # raise when the loop changes what it computes
+PROCEDURE: Final = 3  # raise when the loop changes what it computes
 IMBALANCE: Final = 3.0  # the largest class over the smallest, from which classes are weighted
 
 Learn = Callable[["Plan"], "Learner"]  # loads the base, ready to be trained: called within `seeded`

@@ -89,12 +89,16 @@ class TrainingState:
             updates = int(place["updates"])
         except (OSError, SafetensorError, KeyError, ValueError, TypeError):
             return None
+        fused = bool(optimiser.defaults.get("fused"))
         with torch.no_grad():
             for name, parameter in trained:
                 parameter.copy_(tensors[f"weight {name}"])
             for name, parameter in moved:
                 optimiser.state[parameter] = {
-                    "step": torch.tensor(float(updates)),
+                    # A fused step counts where the weights are.
+                    "step": torch.tensor(
+                        float(updates), device=parameter.device if fused else "cpu"
+                    ),
                     **{m: tensors[f"{m} {name}"].to(parameter.device) for m in MOMENTS},
                 }
         schedule.last_epoch = updates
