@@ -12,6 +12,7 @@ from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.preparation import Prepared, prepare
 from robust_eval.recipes import parse_shifts
 from robust_eval.records import CLEAN, Example, Model, Progress, Prompted, ShiftedSet, silent
+from robust_eval.score.comparisons import alike
 from robust_eval.settings import Output, Settings
 from robust_eval.stats.power import detectable_drop
 
@@ -69,7 +70,13 @@ def plan(
         )
     n = len(ready.splits.test.examples)
     cards = [group.card for group in ready.groups]
-    pairs = sum(m.role == "model" for m in cards) * sum(b.role == "baseline" for b in cards)
+    pairs = sum(
+        not settings.equal_budgets or alike(m, b, cards)
+        for m in cards
+        if m.role == "model"
+        for b in cards
+        if b.role == "baseline"
+    )
     tests = pairs * len({s.shift for s in ready.sets})
     level = settings.level
     both = min(1.0, 2 * DISCORDANT)

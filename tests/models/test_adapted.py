@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from robust_eval.models import load_model  # noqa: E402
 from robust_eval.models.context import ModelContext, PromptSettings, TrainingSettings  # noqa: E402
 from robust_eval.models.groups import Curves, load_groups  # noqa: E402
 from robust_eval.models.memory import shares  # noqa: E402
+from robust_eval.plan import plan  # noqa: E402
+from robust_eval.presets import PRESETS  # noqa: E402
 from robust_eval.records import TASKS, Example, Prediction, TaskKind, silent  # noqa: E402
+from robust_eval.settings import Output, Settings  # noqa: E402
 
 LABELS = ("bad", "good")
 SETTINGS = TrainingSettings(epochs=6, learning_rate=1e-2, batch_size=8, patience=6)
@@ -185,6 +189,34 @@ def test_draws_share_their_weights_and_what_is_trained_has_its_own(
         assert model.holds().network is None
     assert ask(prompted[1], test) == ask(load_model(f"hf:{folder}", "model", asked_of), test)
     assert ask(one, test) == trained
+
+
+def test_a_plan_counts_as_tests_what_equal_budgets_compare(folder: Path, tmp_path: Path) -> None:
+    rows = [{"text": f"{e.inputs['text']} no. {e.id}", "label": e.target} for e in films(200)]
+    data = tmp_path / "films.jsonl"
+    data.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    model = f"hf:{folder}"
+    settings = Settings(
+        models=(model,),
+        baselines=PRESETS["head-to-head"].baselines((model,)),
+        dataset=str(data),
+        shifts=("keyboard-typos@1,3", "word-drops@3"),
+        limit=20,
+        train_size=32,
+        train_sizes=(4, 32),
+        shots=4,
+        shot_counts=(0, 4),
+        seeds=2,
+        draws=2,
+        equal_budgets=True,
+        validity="off",
+    )
+    found = plan(settings, Output(cache_dir=str(tmp_path / "cache")))
+    assert len(found.asked) == 1 + 2 + 2 * 2 * 2  # prompts and draws; methods, sizes and seeds
+    # 4 demonstrations meet 4 and all examples of either method, under two shifts.
+    assert found.tests == 2 * 2 * 2
+    every = plan(replace(settings, equal_budgets=False), Output(cache_dir=str(tmp_path / "cache")))
+    assert every.tests == 2 * 4 * 2
 
 
 @pytest.mark.parametrize(
