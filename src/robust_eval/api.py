@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robust_eval.contenders import model_context
 from robust_eval.errors import UsageError, did_you_mean
 from robust_eval.gate import Limits, Policy, read_policy
+from robust_eval.models import load_model
+from robust_eval.models.account import Account
+from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.models.limits import RequestLimits
+from robust_eval.perturb.external import TEXTATTACK_REMEDY, imported
+from robust_eval.preparation import read_data
 from robust_eval.presets import Preset
 from robust_eval.presets import preset as preset_of
 from robust_eval.records import CLEAN, GateResult, Panel, Progress, RunRecord, silent
@@ -19,6 +25,8 @@ from robust_eval.settings import Output, Settings, largest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from robust_eval.attack.textattack_victim import TextattackVictim
 
 Names = str | Sequence[str]
 
@@ -149,28 +157,12 @@ def evaluate(
     replaces its own.
     `requests` bounds what hosted models are asked. Raises RobustEvalError subclasses.
     """
-    known = {f.name for f in dataclasses.fields(Settings)} - {"models", "baselines", "shifts"}
-    if unknown := sorted(set(settings) - known):
-        raise UsageError(f"unknown setting {unknown[0]!r}{did_you_mean(unknown[0], known)}")
     study = Preset("none", "") if preset is None else preset_of(preset)
     settings = {**study.settings, **settings}
     shifts = settings.pop("shift", "noisy") if shift is None else shift
     settings.pop("shift", None)
-    values: dict[str, Any] = {
-        name: tuple(value.items()) if isinstance(value, Mapping) else value
-        for name, value in settings.items()
-    }
-    for one, several in (("train_size", "train_sizes"), ("shots", "shot_counts")):
-        if isinstance(values.get(one), Sequence):
-            numbers = tuple(values[one])
-            values |= {one: largest(numbers), several: numbers if len(numbers) > 1 else ()}
-    checked = Settings(
-        models=_names(model),
-        baselines=_names(baseline) or study.baselines(_names(model)),
-        shifts=_names(shifts),
-        dataset=dataset,
-        **values,
-    )
+    baselines = _names(baseline) or study.baselines(_names(model))
+    checked = _settings(_names(model), baselines, _names(shifts), dataset, settings)
     limits = Limits(max_drop, max_relative_drop, max_drop_vs_baseline)
     if policy is not None and limits != Limits():
         raise UsageError("policy and limits together would be two policies; give one of them")
@@ -187,6 +179,55 @@ def evaluate(
     models = str(panel) if isinstance(panel, Path) else panel
     record, folder = run_once(checked, output, policy=asked, panel=models, progress=progress)
     return Evaluation(record, folder)
+
+
+def textattack_victim(
+    model: str,
+    *,
+    dataset: str,
+    cache_dir: str | Path | None = None,
+    offline: bool = False,
+    requests: RequestLimits | None = None,
+    progress: Progress = silent,
+    **settings: Any,
+) -> TextattackVictim:
+    """A model of ours as TextAttack's `ModelWrapper`, fine-tuned on or shown examples of this data set as a run would.
+
+    Give it to a recipe's `build`; its `dataset` holds the test examples as TextAttack's `Dataset`. Further keywords are
+    fields of `Settings`. Raises RobustEvalError subclasses; RecipeError where the package textattack is not installed.
+    """
+    checked = _settings((model,), (), ("noisy",), dataset, settings)
+    imported("textattack", TEXTATTACK_REMEDY)
+    from robust_eval.attack.textattack_victim import victim_of
+
+    folder = cache_folder(None if cache_dir is None else str(cache_dir))
+    splits, _ = read_data(checked, ())
+    account = Account(requests or RequestLimits())
+    context = model_context(checked, splits, folder, offline, progress, account)
+    victim = load_model(model, "model", context)
+    return victim_of(victim, splits.test, PredictionCache.open(folder))
+
+
+def _settings(
+    models: tuple[str, ...],
+    baselines: tuple[str, ...],
+    shifts: tuple[str, ...],
+    dataset: str,
+    settings: Mapping[str, Any],
+) -> Settings:
+    """Settings from keywords, checked. Raises UsageError for a keyword that is none, with the nearest one."""
+    known = {f.name for f in dataclasses.fields(Settings)} - {"models", "baselines", "shifts"}
+    if unknown := sorted(set(settings) - known):
+        raise UsageError(f"unknown setting {unknown[0]!r}{did_you_mean(unknown[0], known)}")
+    values: dict[str, Any] = {
+        name: tuple(value.items()) if isinstance(value, Mapping) else value
+        for name, value in settings.items()
+    }
+    for one, several in (("train_size", "train_sizes"), ("shots", "shot_counts")):
+        if isinstance(values.get(one), Sequence):
+            numbers = tuple(values[one])
+            values |= {one: largest(numbers), several: numbers if len(numbers) > 1 else ()}
+    return Settings(models=models, baselines=baselines, shifts=shifts, dataset=dataset, **values)
 
 
 def _names(names: Names) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ A shift (`--shift`, repeatable) is one of
     keyboard-typos             a perturbation, at severity 3
     keyboard-typos@1,3,5       at these severities: one set each
     nlpaug:KeyboardAug@3       another package's augmenter (`nlpaug:` or `textattack:`)
+    textattack:pwws            one of TextAttack's recipes, against the run's own models
     word-drops@3?keep_negations=false    with parameters: `?NAME=VALUE&NAME=VALUE`, of any perturbation
     family:noise@1,3           every native perturbation of a family
     prompt-format@3            a prompt-side shift: the same examples, asked with an edited prompt
@@ -23,7 +24,7 @@ A recipe is TOML. `summary` says what it is for; `seeds` (default `[0]`) are add
     natural = "*"              every natural shift of the data set; or the name of one
     name = "prompt-attack:pwws"
 
-Every `[[attack]]` is an attack on the run's own models: see `attack.recipe`.
+Every `[[attack]]` is an attack on the run's own models: see `attack.recipe`; or, with `textattack = "pwws"`, one of TextAttack's recipes.
 
 Nothing in a recipe names code or a regular expression: `protect` lists words that stay as they are.
 """
@@ -36,7 +37,14 @@ from pathlib import Path
 from typing import Any
 
 from robust_eval import recipe_values as values
-from robust_eval.attack import PROMPT, AttackPlan, parse_attack
+from robust_eval.attack import (
+    PROMPT,
+    AttackPlan,
+    TextattackRecipe,
+    parse_attack,
+    textattack_recipe,
+    textattack_table,
+)
 from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.models.prompt_edits import EDITS, describe_edits, plan_edits
 from robust_eval.perturb import (
@@ -154,6 +162,8 @@ def _parse(spec: str, seed: int) -> Iterator[Plan]:
         yield parse_rewrite(rest, seed)
     elif provider == "family" and colon:
         yield from _family(rest, severities, seed, repr(spec))
+    elif provider == "textattack" and (recipe := textattack_recipe(rest, listed, query)):
+        yield AttackPlan(recipe, seed)
     elif name in EDITS:
         yield from plan_edits(name, severities if at else None, seed)
     elif name in recipe_names():
@@ -192,6 +202,10 @@ def _on_instruction(spec: str, seed: int, offsets: Sequence[int] = (0,)) -> Iter
         if not isinstance(plan, AttackPlan):
             raise RecipeError(
                 f"{spec!r}: {name} holds sets that no attack makes; name a recipe of attacks"
+            )
+        if isinstance(plan.attack, TextattackRecipe):
+            raise RecipeError(
+                f"{spec!r}: TextAttack changes texts; an instruction takes a recipe of ours"
             )
         if plan.trigger is not None:
             raise RecipeError(
@@ -299,7 +313,9 @@ def _read(path: Path, seed: int, depth: int) -> Iterator[Plan]:
     for number, shift in enumerate(shifts, start=1):
         yield from _shift(shift, seed, offsets, f"{where}, shift {number}")
     for number, table in enumerate(attacks, start=1):
-        attack = parse_attack(table, f"{where}, attack {number}")
+        place = f"{where}, attack {number}"
+        foreign = "textattack" in table
+        attack = textattack_table(table, place) if foreign else parse_attack(table, place)
         for offset in offsets:
             yield AttackPlan(attack, seed, offset)
 

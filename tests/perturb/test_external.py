@@ -97,6 +97,7 @@ def test_a_missing_package_names_the_command_that_installs_it(
 
 
 @pytest.mark.textattack
+@pytest.mark.skipif(not os.environ.get("NLTK_DATA"), reason="NLTK data: set NLTK_DATA")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", list(TEXTATTACK))
 def test_textattack_repeats_exactly_and_leaves_global_state_alone(kind: str) -> None:

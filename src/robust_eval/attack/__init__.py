@@ -11,6 +11,12 @@ from robust_eval.attack.sets import (
     check_attacks,
     victims_of,
 )
+from robust_eval.attack.textattack_recipes import (
+    TextattackRecipe,
+    describe_textattack,
+    textattack_recipe,
+    textattack_table,
+)
 
 __all__ = [
     "PROMPT",
@@ -19,11 +25,15 @@ __all__ = [
     "Attacked",
     "Quality",
     "Situation",
+    "TextattackRecipe",
     "attack_all",
     "attack_line",
     "attack_sets",
     "attacked_examples",
     "check_attacks",
+    "describe_textattack",
     "parse_attack",
+    "textattack_recipe",
+    "textattack_table",
     "victims_of",
 ]

@@ -39,6 +39,7 @@ class Attacked:
     queries: int  # different texts asked, the clean one among them
     unanswered: int  # of these, requests that failed
     words_changed: int = 0
+    fault: str = ""  # why the attack itself could not go on, where it is not our own
 
 
 @dataclass(slots=True)

@@ -81,14 +81,14 @@ def instruction_set(
     assert prompt is not None
     part, text = wording(prompt)
     key = f"{plan.key}>{victim.card.name}"
-    goal = shared_goal(plan.attack.goal, situation)
+    goal = shared_goal(plan.native.goal, situation)
     half, tested = halves(dataset, limit, seed)
     development = Development(aimed_at(goal, half), goal, situation, key)
     if not development.examples:
         raise RecipeError(f"{plan.key}: no development example has another label than the target")
     start = Draft.of(Example(f"instruction {plan.offset}", {part: text}, "", part), (part,))
-    limits = plan.attack.limits
-    attack = replace(plan.attack, limits=Limits(limits.words, (KeptFields(), *limits.drafts)))
+    limits = plan.native.limits
+    attack = replace(plan.native, limits=Limits(limits.words, (KeptFields(), *limits.drafts)))
 
     def ask(drafts: Sequence[Draft]) -> list[list[Prediction]]:
         return [_answers(victim, part, draft, development, cache) for draft in drafts]

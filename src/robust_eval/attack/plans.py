@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from robust_eval.attack.recipe import Attack
+from robust_eval.attack.textattack_recipes import TextattackRecipe
 from robust_eval.attack.vocabulary import Trigger
 from robust_eval.records import Family
 
@@ -19,15 +20,23 @@ class AttackPlan:
     On the instruction it attacks what a prompted model is told; else the texts of the test.
     """
 
-    attack: Attack
+    attack: Attack | TextattackRecipe
     seed: int
     offset: int = 0
     on_instruction: bool = False
 
     @property
+    def native(self) -> Attack:
+        """The attack's four parts, which only ours show. Changes for many examples are made by these alone."""
+        assert isinstance(self.attack, Attack)
+        return self.attack
+
+    @property
     def trigger(self) -> Trigger | None:
         """The words that are looked for; None where each text, or the instruction, is changed itself."""
-        return None if self.on_instruction else self.attack.trigger
+        if self.on_instruction or isinstance(self.attack, TextattackRecipe):
+            return None
+        return self.attack.trigger
 
     @property
     def shared(self) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from robust_eval.attack.bridge import require_labels, textattack_all
 from robust_eval.attack.draft import Draft
 from robust_eval.attack.engine import Attacked, attack_all
 from robust_eval.attack.goal import Quality, Situation, goal_for
 from robust_eval.attack.instruction import instructed, instruction_set
 from robust_eval.attack.plans import AttackPlan
 from robust_eval.attack.shared import halves, shared_goal
+from robust_eval.attack.textattack_recipes import TextattackRecipe
 from robust_eval.attack.triggers import trigger_field, trigger_set
 from robust_eval.errors import UsageError, did_you_mean
 from robust_eval.models.cache import PredictionCache
@@ -67,8 +70,12 @@ def attack_sets(
                 continue
             name = victim.card.name
             key = f"{plan.key}>{name}"
-            results = attack_all(
-                plan.attack,
+            attacked = (
+                partial(textattack_all, plan.attack)
+                if isinstance(plan.attack, TextattackRecipe)
+                else partial(attack_all, plan.attack)
+            )
+            results = attacked(
                 victim,
                 chosen,
                 cache,
@@ -115,10 +122,13 @@ def check_attacks(plans: Sequence[AttackPlan], victims: Sequence[Model], dataset
     """Raises what would end these attacks before their first query, so that a run says it before all else."""
     situation = Situation(dataset.task.kind, dataset.labels, lambda prediction, example: 0.0)
     for plan in plans:
+        if isinstance(plan.attack, TextattackRecipe):
+            require_labels(plan.attack, situation)
+            continue
         if not plan.shared:
             goal_for(plan.attack.goal, situation)
             continue
-        shared_goal(plan.attack.goal, situation)
+        shared_goal(plan.native.goal, situation)
         halves(dataset, None, plan.seed)
         if plan.on_instruction:
             instructed(victims, plan)
@@ -161,10 +171,18 @@ def _shifted_set(
         doses=doses,
         built_against=victim,
         population=dataset.population,
-        source=f"{plan.attack.parts}; {plan.attack.source}".rstrip("; "),
+        source="; ".join(filter(None, (plan.attack.parts, plan.attack.source, _faults(results)))),
         attacks=attacks,
         budget=budget,
     )
+
+
+def _faults(results: Sequence[Attacked]) -> str:
+    """What another package's attack stumbled over, in one phrase."""
+    faults = [result.fault for result in results if result.fault]
+    if not faults:
+        return ""
+    return f"stopped by an error of its own on {len(faults)} of {len(results)} texts, the first {faults[0]!r}"
 
 
 def attack_line(

@@ -74,7 +74,7 @@ def trigger_set(
     """
     field = trigger_field(trigger, dataset)
     key = f"{plan.key}>{victim.card.name}"
-    goal = shared_goal(plan.attack.goal, situation)
+    goal = shared_goal(plan.native.goal, situation)
     half, tested = halves(dataset, None, seed)
     vocabulary = neutral_words(half, field)
     labels = situation.labels or (EVERY,)
@@ -169,7 +169,7 @@ def _searched(
     if budget < 2:
         return change
     found = search_shared(
-        plan.attack,
+        plan.native,
         start,
         development,
         lambda drafts: ask([draft.text for draft in drafts]),

@@ -8,13 +8,13 @@ import click
 
 from robust_eval.errors import EXIT_PASS, EXIT_USAGE, UsageError, did_you_mean
 
-KINDS = ("perturbations", "recipes", "domains", "models", "templates", "presets")
+KINDS = ("perturbations", "recipes", "textattack", "domains", "models", "templates", "presets")
 
 
 @click.command("list")
 @click.argument("what", required=False, default=None, metavar="[WHAT]")
 def list_(what: str | None) -> int:
-    """Show what there is: perturbations, recipes, domains, models, templates or presets. Without WHAT, all of them."""
+    """Show what there is: perturbations, recipes, textattack's recipes, domains, models, templates or presets. Without WHAT, all of them."""
     from robust_eval.cli import terminal
 
     if what is not None and what not in KINDS:
@@ -43,6 +43,11 @@ def _listing(kind: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
         from robust_eval.recipes import describe_recipes
 
         return "Recipes (--shift NAME)", ("name", "sets", "what it holds"), describe_recipes()
+    if kind == "textattack":
+        from robust_eval.attack import describe_textattack
+
+        header = ("name", "reads", "paper")
+        return "TextAttack's recipes (--shift NAME)", header, describe_textattack()
     if kind == "domains":
         from robust_eval.data import describe_domains
 

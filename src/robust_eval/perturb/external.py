@@ -159,7 +159,7 @@ def make_external(
     provider, _, kind = name.partition(":")
     typed = parameters_of_external(provider, kind)
     check_severity(severity)
-    _check(name, typed, parameters)
+    check_parameters(name, typed, parameters)
     frozen = tuple(sorted(parameters.items()))
     if provider == "nlpaug":
         made = NlpaugNoise(kind, severity, frozen)
@@ -185,7 +185,7 @@ def parameters_of_external(provider: str, kind: str) -> Mapping[str, type]:
     return NLPAUG[kind].parameters if provider == "nlpaug" else TEXTATTACK[kind]
 
 
-def _check(name: str, typed: Mapping[str, type], parameters: Mapping[str, Any]) -> None:
+def check_parameters(name: str, typed: Mapping[str, type], parameters: Mapping[str, Any]) -> None:
     for parameter, value in parameters.items():
         if parameter not in typed:
             raise RecipeError(
@@ -214,7 +214,7 @@ def _seeded(rng: Random) -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
-def _imported(module: str, remedy: str) -> Any:
+def imported(module: str, remedy: str) -> Any:
     package = module.partition(".")[0]
     try:
         with warnings.catch_warnings():
@@ -230,11 +230,11 @@ def _imported(module: str, remedy: str) -> Any:
         raise RecipeError(f"{package} does not import here ({error}); {remedy}") from error
 
 
-def _require_nltk(name: str, resources: tuple[str, ...]) -> None:
+def require_nltk(name: str, resources: tuple[str, ...]) -> None:
     """Raises ModelError for what is missing, before the package would try to download it."""
     if not resources:
         return
-    nltk = _imported("nltk", "pip install nltk")
+    nltk = imported("nltk", "pip install nltk")
     for resource in resources:
         for form in (resource, f"{resource}.zip"):
             try:
@@ -255,8 +255,8 @@ def _require_nltk(name: str, resources: tuple[str, ...]) -> None:
 @lru_cache(maxsize=64)
 def _augmenter(kind: str, rate: float, parameters: tuple[tuple[str, Scalar], ...]) -> Any:
     known = NLPAUG[kind]
-    module = _imported(known.module, NLPAUG_REMEDY)
-    _require_nltk(f"nlpaug:{kind}", known.resources)
+    module = imported(known.module, NLPAUG_REMEDY)
+    require_nltk(f"nlpaug:{kind}", known.resources)
     try:
         made = getattr(module, kind)(**{known.rate: rate, **known.fixed, **dict(parameters)})
     except (ValueError, TypeError, OSError, AssertionError) as error:
@@ -306,7 +306,7 @@ class NlpaugNoise:
 
 @lru_cache(maxsize=64)
 def _transformation(kind: str, parameters: tuple[tuple[str, Scalar], ...]) -> Any:
-    transformations = _imported("textattack.transformations", TEXTATTACK_REMEDY)
+    transformations = imported("textattack.transformations", TEXTATTACK_REMEDY)
     if kind == "DeepWordBug":
         parts = [getattr(transformations, part)() for part in DEEP_WORD_BUG]
         return transformations.CompositeTransformation(parts)
@@ -338,7 +338,7 @@ class TextattackNoise:
 
     def perturb(self, text: str, rng: Random) -> str:
         transformation = _transformation(self.kind, self.parameters)
-        attacked_text = _imported("textattack.shared", TEXTATTACK_REMEDY).AttackedText
+        attacked_text = imported("textattack.shared", TEXTATTACK_REMEDY).AttackedText
         with _seeded(rng):
             # A text of none of its words makes textattack fail rather than answer "nothing to do".
             current = attacked_text(text)

@@ -165,6 +165,11 @@ def typed(name: str, query: str) -> dict[str, Scalar]:
         known = parameters_of_external(provider, kind)
     else:
         known = parameters_of(NATIVE[name]) if name in NATIVE else {}
+    return parameters_from(name, query, known)
+
+
+def parameters_from(name: str, query: str, known: Mapping[str, type]) -> dict[str, Scalar]:
+    """The same for parameters of these names and types. Raises RecipeError."""
     found: dict[str, Scalar] = {}
     for part in query.split("&"):
         key, equals, value = part.partition("=")
