@@ -27,7 +27,7 @@ from robust_eval.records import Example, Model, Progress, Status, silent
 from robust_eval.rng import stream
 
 if TYPE_CHECKING:
-    from robust_eval.attack.textattack_victim import VictimUnderAttack
+    from robust_eval.attack.textattack_victim import TextattackVictim, VictimUnderAttack
 
 SPLIT = "<SPLIT>"  # TextAttack's own mark between fields: it cuts a text that holds it
 
@@ -57,7 +57,7 @@ def textattack_all(
     from robust_eval.attack.textattack_victim import VictimUnderAttack
 
     asked = VictimUnderAttack(victim, situation.labels, fields, cache, set_key=f"attack {key}")
-    attack = _built(recipe, asked)
+    attack = built(recipe, asked)
     clean = predict(victim, [Request(e, f"attack {key}") for e in examples], cache)
     if examples and all(answer.status is Status.FAILED for answer in clean):
         raise InfrastructureError(
@@ -129,7 +129,7 @@ def _text(fields: Mapping[str, str]) -> Any:
     return imported("textattack.shared", TEXTATTACK_REMEDY).AttackedText(fields)
 
 
-def _built(recipe: TextattackRecipe, victim: VictimUnderAttack) -> Any:
+def built(recipe: TextattackRecipe, victim: TextattackVictim) -> Any:
     """TextAttack's `Attack` on this victim, with nothing fetched on the way."""
     recipes = imported("textattack.attack_recipes", TEXTATTACK_REMEDY)
     with _nothing_fetched(), warnings.catch_warnings():
