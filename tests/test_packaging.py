@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -132,6 +133,28 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
         assert top in {"robust_eval", f"robust_eval-{PROJECT_VERSION}.dist-info"}, name
         assert "__pycache__" not in rest
         assert not re.match(r"tests?(?:/|$)|test_|conftest", rest), name
+
+
+def test_the_source_archive_holds_what_the_tests_and_the_pages_point_to(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        held = {name.partition("/")[2] for name in opened.getnames()}
+    tracked = [
+        *(ROOT / "pretraining").glob("*.py"),
+        *(ROOT / "pretraining" / "results").iterdir(),
+        *(ROOT / "reports" / "examples").glob("*/run.json"),
+        *(ROOT / "benchmarks").glob("*.py"),
+        ROOT / "src" / "robust_eval" / "models" / "roberta_mini" / "model.safetensors",
+    ]
+    assert {path.relative_to(ROOT).as_posix() for path in tracked} <= held
+    assert not any(name.startswith(("pretraining/work", "dist", ".venv")) for name in held)
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
