@@ -51,10 +51,21 @@ def test_order_of_clusters_and_other_calls_change_no_bit() -> None:
 def test_resampled_totals_have_the_moments_of_the_multinomial() -> None:
     sums = np.ones((40, 2))
     sums[:20, 1] = 0.0
-    totals = resampled(sums, draws=4000)
+    (totals,) = resampled([sums], draws=4000)
     assert (totals[:, 0] == 40).all()
     assert totals[:, 1].mean() == pytest.approx(20, abs=0.2)
     assert totals[:, 1].var() == pytest.approx(10, rel=0.1)
+
+
+def test_a_table_is_resampled_alike_alone_and_among_others() -> None:
+    data, longer = skewed(), skewed(70)
+    alone = resampled([data], draws=500)[0]
+    among = resampled([longer, data, data[:, :1], data[::-1]], draws=500)
+    assert (among[1] == alone).all()
+    assert (among[2] == alone[:, :1]).all()
+    assert (among[3] == alone).all()
+    assert (among[0] == resampled([longer], draws=500)[0]).all()
+    assert [part.shape for part in among] == [(500, 2), (500, 2), (500, 1), (500, 2)]
 
 
 def test_clusters_are_resampled_whole() -> None:

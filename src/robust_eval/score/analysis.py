@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from robust_eval.errors import StatisticsError
 from robust_eval.records import (
     CLEAN,
-    FAMILIES,
     Analysis,
     Calibration,
     CorruptionError,
@@ -23,7 +22,7 @@ from robust_eval.records import (
     WorstCase,
 )
 from robust_eval.score.curves import severity_curves
-from robust_eval.score.table import Table, shared_ids
+from robust_eval.score.table import Cases, Table, shared_ids
 from robust_eval.stats import calibration, choice, means, repeats, robustness
 from robust_eval.stats.guards import beats, majority_rate
 from robust_eval.stats.ratios import relative_drop_estimate
@@ -37,7 +36,7 @@ def analysis(record: RunRecord, *, level: float = 0.95) -> Analysis:
     floors = {floor.model: floor for floor in _noise_floors(record, level)}
     return Analysis(
         calibrations=tuple(_calibrations(record)),
-        curves=tuple(severity_curves(table, record.models, level=level)),
+        curves=severity_curves(table, record.models, level=level),
         worst_cases=tuple(_worst_cases(record, table, level)),
         noise_floors=tuple(floors.values()),
         relative_drops=tuple(_relative_drops(record, table, level)),
@@ -96,48 +95,46 @@ def _calibration(
     )
 
 
+def _paired_groups(
+    table: Table, models: Sequence[ModelCard], name: Callable[[ShiftedSet], str]
+) -> Iterator[tuple[ModelCard, str, list[ShiftedSet], Cases]]:
+    """Each model on each group of paired sets that it answered, by complete cases.
+
+    A set that was built against another model is left out: how attacks transfer is told apart.
+    """
+    metric = table.dataset.task.metrics[0]
+    for card in models:
+        groups: dict[str, list[ShiftedSet]] = {}
+        for s in table.sets.values():
+            own = s.built_against in (None, card.name)
+            if s.paired and own and table.answered(card.name, s.key):
+                groups.setdefault(name(s), []).append(s)
+        for group, sets in groups.items():
+            if cases := table.cases(card.name, sets, metric):
+                yield card, group, sets, cases
+
+
 def _worst_cases(record: RunRecord, table: Table, level: float) -> Iterator[WorstCase]:
-    metric = record.dataset.task.metrics[0]
-    for card in record.models:
-        for family in FAMILIES:
-            sets = _paired(record, table, card, family)
-            if not sets:
-                continue
-            clean = table.arm(card.name, CLEAN, metric)
-            arms = [table.arm(card.name, s.key, metric) for s in sets]
-            ids = shared_ids([clean, *arms])
-            if not ids:
-                continue
-            clusters = clean.clusters(ids)
-            rows = [arm.values(ids) for arm in (clean, *arms)]
-            worst = robustness.worst_case(rows, higher_is_better=metric.higher_is_better)
-            turned = [[v if metric.higher_is_better else 1 - v for v in row] for row in rows]
-            honest = repeats.worst_shift(turned[0], turned[1:], clusters, level=level)
-            lost = [math.fsum(turned[0]) - math.fsum(row) for row in turned[1:]]
-            naive = max(range(len(lost)), key=lambda i: (lost[i], -i))
-            yield WorstCase(
-                model=card.name,
-                family=family,
-                sets=len(sets),
-                clean=choice.mean(rows[0], clusters, level=level),
-                worst=choice.mean(worst, clusters, level=level),
-                repeats=_worst_repeats(record, card, len(rows), level),
-                naive_set=sets[naive].key,
-                naive_drop=lost[naive] / len(ids),
-                honest_set=sets[honest.chosen].key if honest else None,
-                honest_drop=honest.drop if honest else None,
-            )
-
-
-def _paired(record: RunRecord, table: Table, card: ModelCard, family: str) -> list[ShiftedSet]:
-    return [
-        s
-        for s in record.sets
-        if s.paired
-        and s.family == family
-        and table.answered(card.name, s.key)
-        and s.built_against in (None, card.name)  # the rest is transfer
-    ]
+    higher = record.dataset.task.metrics[0].higher_is_better
+    for card, family, sets, cases in _paired_groups(table, record.models, lambda s: s.family):
+        rows = [cases.clean, *cases.shifted]
+        turned = rows if higher else [[1 - v for v in row] for row in rows]
+        honest = repeats.worst_shift(turned[0], turned[1:], cases.clusters, level=level)
+        lost = [math.fsum(turned[0]) - math.fsum(row) for row in turned[1:]]
+        naive = max(range(len(lost)), key=lambda i: (lost[i], -i))
+        worst = robustness.worst_case(rows, higher_is_better=higher)
+        yield WorstCase(
+            model=card.name,
+            family=family,
+            sets=len(sets),
+            clean=choice.mean(cases.clean, cases.clusters, level=level),
+            worst=choice.mean(worst, cases.clusters, level=level),
+            repeats=_worst_repeats(record, card, len(rows), level),
+            naive_set=sets[naive].key,
+            naive_drop=lost[naive] / len(cases.ids),
+            honest_set=sets[honest.chosen].key if honest else None,
+            honest_drop=honest.drop if honest else None,
+        )
 
 
 def _repeated(record: RunRecord, card: ModelCard) -> tuple[list[list[float]], list[str], list[int]]:
@@ -191,32 +188,22 @@ def _answer(p: Prediction) -> tuple[str, str | None]:
 
 
 def _relative_drops(record: RunRecord, table: Table, level: float) -> Iterator[RelativeDrop]:
-    metric = record.dataset.task.metrics[0]
-    if not metric.higher_is_better:
+    if not record.dataset.task.metrics[0].higher_is_better:
         return
     targets = {e.id: e.target for e in record.dataset.examples}
-    for card in record.models:
-        for shift, sets in _shifts(record, table, card).items():
-            if not all(s.paired for s in sets):
-                continue
-            clean = table.arm(card.name, CLEAN, metric)
-            arms = [table.arm(card.name, s.key, metric) for s in sets]
-            ids = shared_ids([clean, *arms])
-            if not ids:
-                continue
-            before, clusters = clean.values(ids), clean.clusters(ids)
-            after = [
-                math.fsum(row) / len(row)
-                for row in zip(*(arm.values(ids) for arm in arms), strict=True)
-            ]
-            labels = record.dataset.labels
-            chance = majority_rate([targets[i] for i in ids]) if labels else 0.0
-            if not beats(choice.mean(before, clusters, level=level), chance):
-                reason = "the clean score is not supported to beat the majority rate"
-                yield RelativeDrop(card.name, shift, None, reason)
-                continue
-            rate = relative_drop_estimate(before, after, clusters, chance=chance, level=level)
-            yield RelativeDrop(card.name, shift, rate, "")
+    for card, shift, _, cases in _paired_groups(table, record.models, lambda s: s.shift):
+        chance = 0.0
+        if record.dataset.labels:
+            chance = majority_rate([targets[i] for i in cases.ids])
+        if not beats(choice.mean(cases.clean, cases.clusters, level=level), chance):
+            reason = "the clean score is not supported to beat the majority rate"
+            yield RelativeDrop(card.name, shift, None, reason)
+            continue
+        after = [math.fsum(row) / len(row) for row in zip(*cases.shifted, strict=True)]
+        rate = relative_drop_estimate(
+            cases.clean, after, cases.clusters, chance=chance, level=level
+        )
+        yield RelativeDrop(card.name, shift, rate, "")
 
 
 def _shifts(record: RunRecord, table: Table, card: ModelCard) -> Mapping[str, list[ShiftedSet]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from robust_eval.errors import StatisticsError
 from robust_eval.records import (
@@ -68,7 +69,7 @@ class Arm:
 
     model: str
     set_key: str
-    by_id: Mapping[str, float]
+    by_id: Mapping[str, float]  # by rising id
     examples: Mapping[str, Example]  # every example of the set, failed ones too
 
     @property
@@ -86,6 +87,16 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Cases:
+    """One model's scores on the items that it answered clean and in each of some paired sets."""
+
+    ids: Sequence[str]
+    clusters: Sequence[str]
+    clean: Sequence[float]
+    shifted: Sequence[Sequence[float]]  # a row for each set
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Everything a figure is computed from."""
 
@@ -93,6 +104,8 @@ class Table:
     sets: Mapping[str, ShiftedSet]
     predictions: Predictions
     scores: Scores
+    # Every figure asks for the same arms again: each is made once.
+    _arms: dict[tuple[str, str, str], Arm] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -120,23 +133,36 @@ class Table:
         return cls(dataset, {shifted.key: shifted for shifted in sets}, predictions, scores)
 
     def arm(self, model: str, key: str, metric: Metric) -> Arm:
+        where = (model, key, metric.name)
+        if where not in self._arms:
+            self._arms[where] = self._arm(*where)
+        return self._arms[where]
+
+    def _arm(self, model: str, key: str, metric: str) -> Arm:
         examples = self.dataset.examples if key == CLEAN else self.sets[key].examples
-        scores = self.scores.get((model, key, metric.name))
+        scores = self.scores.get((model, key, metric))
         if scores is None:
-            raise StatisticsError(f"{model!r} has no {metric.name} scores on {key!r}")
+            raise StatisticsError(f"{model!r} has no {metric} scores on {key!r}")
         if len(scores) != len(examples):
             raise StatisticsError(
-                f"{model!r} has {len(scores)} {metric.name} scores on the {len(examples)} examples of {key!r}"
+                f"{model!r} has {len(scores)} {metric} scores on the {len(examples)} examples of {key!r}"
             )
-        by_id: dict[str, float] = {}
-        known: dict[str, Example] = {}
-        for example, score in zip(examples, scores, strict=True):
-            if example.id in known:
-                raise StatisticsError(f"two examples of {key!r} have the id {example.id!r}")
-            known[example.id] = example
-            if score is not None:
-                by_id[example.id] = score
+        rows = sorted(zip(examples, scores, strict=True), key=lambda row: row[0].id)
+        known = {example.id: example for example, _ in rows}
+        if len(known) < len(rows):
+            twice = next(a for (a, _), (b, _) in itertools.pairwise(rows) if a.id == b.id)
+            raise StatisticsError(f"two examples of {key!r} have the id {twice.id!r}")
+        by_id = {example.id: score for example, score in rows if score is not None}
         return Arm(model, key, by_id, known)
+
+    def cases(self, model: str, sets: Sequence[ShiftedSet], metric: Metric) -> Cases | None:
+        """The model's complete cases over paired sets; None when it answered no item everywhere."""
+        clean = self.arm(model, CLEAN, metric)
+        arms = [self.arm(model, s.key, metric) for s in sets]
+        ids = shared_ids([clean, *arms])
+        if not ids:
+            return None
+        return Cases(ids, clean.clusters(ids), clean.values(ids), [arm.values(ids) for arm in arms])
 
     def answered(self, model: str, key: str) -> bool:
         """False where a set does not apply to the model."""
@@ -153,13 +179,14 @@ class Table:
 
 def shared_ids(arms: Sequence[Arm]) -> list[str]:
     """Ids that every arm has a score for, sorted."""
-    first, *rest = arms
-    return sorted(i for i in first.by_id if all(i in arm.by_id for arm in rest))
+    first, *rest = (arm.by_id.keys() for arm in arms)
+    others = [ids for ids in rest if ids != first]
+    return [i for i in first if all(i in ids for ids in others)] if others else list(first)
 
 
 def check_pairing(clean: Arm, shifted: Arm) -> None:
     """Raises StatisticsError when a paired set holds an id that the clean set does not."""
-    strangers = [i for i in shifted.examples if i not in clean.examples]
+    strangers = shifted.examples.keys() - clean.examples.keys()
     if strangers:
         raise StatisticsError(
             f"{shifted.set_key!r} says it is paired, yet {len(strangers)} of its ids are not in the "

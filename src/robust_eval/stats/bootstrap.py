@@ -7,7 +7,7 @@ scores are rounded to multiples of 2^-20, whose sums are exact in double precisi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from robust_eval.errors import StatisticsError
@@ -47,13 +47,11 @@ def bootstrap(
     Source: Efron (1987), JASA 82(397), doi:10.1080/01621459.1987.10478410 (BCa); whole clusters: Davison &
     Hinkley (1997), section 3.8.
     """
-    import numpy as np
 
     check_level(level)
     if sums.ndim != 2 or not len(sums):
         raise StatisticsError("0 clusters cannot be resampled; at least 1 scored example is needed")
-    fixed = np.rint(sums * GRID)
-    fixed = fixed[np.lexsort(fixed.T[::-1])]
+    fixed = _fixed(sums)
     values = _rows(statistic, fixed.sum(axis=0, keepdims=True) / GRID)[0]
     drawn = _drawn(fixed, statistic, draws, key)
     without = _rows(statistic, (fixed.sum(axis=0) - fixed) / GRID) if len(fixed) > 1 else drawn[:0]
@@ -63,12 +61,33 @@ def bootstrap(
     ]
 
 
-def resampled(sums: Array, *, draws: int = DRAWS, key: str = "bootstrap") -> Array:
-    """(draws, k) sums over resampled clusters."""
+def resampled(
+    tables: Sequence[Array], *, draws: int = DRAWS, key: str = "bootstrap"
+) -> list[Array]:
+    """(draws, k) sums over resampled clusters for each table of sums, in their order.
+
+    Tables of as many clusters share their resamples: drawing takes longer than adding up.
+    """
     import numpy as np
 
-    fixed = np.rint(sums * GRID)
-    return _drawn(fixed[np.lexsort(fixed.T[::-1])], lambda totals: totals, draws, key)
+    alike: dict[int, list[int]] = {}
+    for i, sums in enumerate(tables):
+        alike.setdefault(len(sums), []).append(i)
+    found: dict[int, Array] = {}
+    for members in alike.values():
+        fixed = [_fixed(tables[i]) for i in members]
+        drawn = _drawn(np.hstack(fixed), lambda totals: totals, draws, key)
+        ends = np.cumsum([part.shape[1] for part in fixed])[:-1]
+        found |= zip(members, np.split(drawn, ends, axis=1), strict=True)
+    return [found[i] for i in range(len(tables))]
+
+
+def _fixed(sums: Array) -> Array:
+    """Whole numbers on the grid, in an order that is the rows' own."""
+    import numpy as np
+
+    fixed: Array = np.rint(sums * GRID)
+    return fixed[np.lexsort(fixed.T[::-1])]
 
 
 def _drawn(fixed: Array, statistic: Statistic, draws: int, key: str) -> Array:
