@@ -142,6 +142,23 @@ class CorruptionError:
 
 
 @dataclass(frozen=True, slots=True)
+class Extraction:
+    """One model's written answers on one set, and its figures if only strictly read ones counted.
+
+    A strictly read answer is nothing but an answer, or follows the answer's mark; a leniently read one was found in
+    other text. The figures everywhere else count both. Of a group the counts are over all members' answers.
+    """
+
+    model: str
+    set_key: str
+    strict: int
+    lenient: int  # found by the lenient parser alone
+    unread: int  # found by neither: unparsed, refused or cut off, wrong both ways
+    score: Estimate
+    drop: Estimate | None  # None on the clean set
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """Figures beside the drops: descriptive, never a verdict."""
 
@@ -151,6 +168,7 @@ class Analysis:
     noise_floors: tuple[NoiseFloor, ...] = ()
     relative_drops: tuple[RelativeDrop, ...] = ()
     corruption_errors: tuple[CorruptionError, ...] = ()
+    extractions: tuple[Extraction, ...] = ()  # of models that write their answers
 
 
 Change = Literal["better", "worse", "no supported change"]

@@ -19,6 +19,7 @@ from robust_eval.figures import Change as Change
 from robust_eval.figures import CorruptionError as CorruptionError
 from robust_eval.figures import CurvePoint as CurvePoint
 from robust_eval.figures import DiffRow as DiffRow
+from robust_eval.figures import Extraction as Extraction
 from robust_eval.figures import GateCheck as GateCheck
 from robust_eval.figures import GateOutcome as GateOutcome
 from robust_eval.figures import GateResult as GateResult

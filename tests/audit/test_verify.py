@@ -77,6 +77,10 @@ def with_repeats_and_probabilities(record: RunRecord) -> RunRecord:
         given = list(answers["m", CLEAN])
         given[repeat] = replace(given[repeat], label="ab"[repeat % 2 == 0])
         repeats["m", CLEAN, repeat] = tuple(given)
+    for key in (CLEAN, "typos@1"):  # "m" wrote these, every fifth one in other words
+        answers["m", key] = tuple(
+            replace(p, strict=i % 5 != 0) if p.label else p for i, p in enumerate(answers["m", key])
+        )
     scores = score.score_repeats(record.dataset, repeats)
     sets = tuple(
         replace(s, doses=tuple(replace(d, edit_rate=0.03 * (s.severity or 1)) for d in s.doses))
@@ -139,7 +143,14 @@ def test_a_changed_verdict_and_a_changed_gate_are_named(run_folder: Path) -> Non
 def test_changed_figures_beside_the_drops_are_named(run_folder: Path) -> None:
     stored = store.load(run_folder).analysis
     assert stored is not None
-    for part in ("calibrations", "curves", "worst_cases", "noise_floors", "relative_drops"):
+    for part in (
+        "calibrations",
+        "curves",
+        "worst_cases",
+        "noise_floors",
+        "relative_drops",
+        "extractions",
+    ):
         assert getattr(stored, part), part
 
     def nicer(data: dict[str, Any]) -> None:
@@ -152,6 +163,17 @@ def test_changed_figures_beside_the_drops_are_named(run_folder: Path) -> None:
     assert "analysis, calibrations m/clean, ece_10: 0 stored" in said
     assert "analysis, noise_floors m, largest: 0 stored" in said
     assert "analysis, curves m/typos, breakdown: None stored" in said
+
+
+def test_a_changed_way_of_reading_an_answer_is_named(run_folder: Path) -> None:
+    path = run_folder / "predictions.parquet"
+    rows = pq.read_table(path).to_pylist()
+    at = next(i for i, r in enumerate(rows) if r["set_key"] == "typos@1" and r["strict"] is False)
+    rows[at]["strict"] = True
+    pq.write_table(pa.Table.from_pylist(rows, schema=pq.read_schema(path)), path)
+    said = places(run_folder)
+    assert "analysis, extractions m/typos@1, strict:" in said
+    assert "analysis, extractions m/typos@1, score, value:" in said
 
 
 def test_a_changed_answer_no_longer_gives_its_score(run_folder: Path) -> None:

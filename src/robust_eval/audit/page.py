@@ -32,6 +32,7 @@ from robust_eval.report import matrix
 # Whether an example is a suspect is all that figures need of its checks.
 SOUND = Preservation(0.0, None, 0.0, False, True, 1.0, 0.0)
 SUSPECT = Preservation(0.0, None, 0.0, False, True, 1.0, 1.0, ("suspect",))
+READINGS = {code: strict for strict, code in matrix.READ.items()}
 STATUSES = {code: status for status, code in matrix.CODES.items()}
 
 
@@ -141,10 +142,11 @@ def _answers(
         row["cut"],
         row.get("sure", [None] * n),
         row.get("says", [None] * n),
+        row.get("strict", matrix.READ[None] * n),
         strict=True,
     )
     found = []
-    for i, code, cut, sure, says in rows:
+    for i, code, cut, sure, says, read in rows:
         label = labels[says or 0] if labels and (says is not None or sure is not None) else None
         text = None if says is None or labels else str(says)
         scores = None
@@ -159,6 +161,7 @@ def _answers(
                 scores=scores,
                 status=STATUSES[code],
                 input_truncated=cut == "1",
+                strict=READINGS[read],
             )
         )
     return tuple(found)

@@ -20,9 +20,16 @@ from robust_eval.report.calibration import confidence
 
 FORMAT = 3
 BUDGET = ("budget", "budget_is_all")  # details that decide which models are compared
+DIGITS: Mapping[float | None, str] = {0.0: "0", 1.0: "1", None: "-"}  # scores of one character
 SURE = 10_000  # confidences are embedded as whole numbers of one over this
+PRESSED = 7  # zlib's level: 9 takes four times as long for half a percent
 MOST_BYTES = 256 * 2**20  # unpacked: a small file must not become a large one without end
 ELEMENT = "score-matrix"
+READ: Mapping[bool | None, str] = {
+    True: "s",
+    False: "l",
+    None: "-",
+}  # how a written answer was read
 CODES: Mapping[Status, str] = {
     Status.OK: "o",
     Status.UNPARSED: "u",
@@ -117,7 +124,7 @@ def pack(record: RunRecord) -> str:
         "sources": {s.key: s.source for s in record.sets} if record.panel else {},
     }
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), default=dict)
-    return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(text.encode("ascii"), PRESSED)).decode("ascii")
 
 
 def unpack(page: str) -> dict[str, Any]:
@@ -177,7 +184,7 @@ def _bits(flags: Sequence[bool]) -> str:
 def _answers(
     record: RunRecord, model: str, key: str, predictions: Sequence[Prediction]
 ) -> dict[str, Any]:
-    """Status, whether the input was cut and, where the model says it, how sure it was."""
+    """Status, whether the input was cut and, where the model says it, how sure it was and how it was read."""
     packed: dict[str, Any] = {
         "status": "".join(CODES[p.status] for p in predictions),
         "cut": _bits([p.input_truncated for p in predictions]),
@@ -185,6 +192,8 @@ def _answers(
     sure = [confidence(p, record.dataset.labels) for p in predictions]
     if any(value is not None for value in sure):
         packed["sure"] = [None if value is None else round(value * SURE) for value in sure]
+    if any(p.strict is not None for p in predictions):
+        packed["strict"] = "".join(READ[p.strict] for p in predictions)
     if key == CLEAN and any(m == model for m, _, _ in record.repeats):
         packed["says"] = _says(record, model, predictions)
     return packed
@@ -208,6 +217,6 @@ def _says(record: RunRecord, model: str, predictions: Sequence[Prediction]) -> l
 
 def _scores(values: Sequence[float | None]) -> str | list[float | None]:
     """One character a score where all are 0, 1 or missing, else the numbers themselves."""
-    if all(v is None or v in (0.0, 1.0) for v in values):
-        return "".join("-" if v is None else str(int(v)) for v in values)
+    if {*values} <= {*DIGITS}:
+        return "".join(map(DIGITS.__getitem__, values))
     return list(values)

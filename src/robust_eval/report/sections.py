@@ -21,6 +21,7 @@ from robust_eval.report import (
     views,
 )
 from robust_eval.report.budgets import budgets_markdown, budgets_view
+from robust_eval.report.extraction import readings, readings_markdown
 from robust_eval.report.further import further
 from robust_eval.report.gates import gate_view
 from robust_eval.report.prompt_shift import prompt_markdown, prompt_view, texts_only
@@ -79,6 +80,13 @@ SECTIONS: tuple[Section, ...] = (
         "What the drops are made of",
         of_texts(decomposition.decomposition),
         short="Causes",
+    ),
+    Section(
+        "extraction",
+        "Strict and lenient reading",
+        readings,
+        short="Strict–lenient",
+        markdown=readings_markdown,
     ),
     Section(
         "calibration",

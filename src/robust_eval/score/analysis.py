@@ -22,6 +22,7 @@ from robust_eval.records import (
     WorstCase,
 )
 from robust_eval.score.curves import severity_curves
+from robust_eval.score.extraction import extractions
 from robust_eval.score.table import Cases, Table, shared_ids
 from robust_eval.stats import calibration, choice, means, repeats, robustness
 from robust_eval.stats.guards import beats, majority_rate
@@ -41,6 +42,7 @@ def analysis(record: RunRecord, *, level: float = 0.95) -> Analysis:
         noise_floors=tuple(floors.values()),
         relative_drops=tuple(_relative_drops(record, table, level)),
         corruption_errors=tuple(_corruption_errors(record, table)),
+        extractions=tuple(extractions(record, level=level)),
     )
 
 

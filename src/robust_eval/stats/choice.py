@@ -7,7 +7,9 @@ Counts of right and wrong on distinct items have score intervals and exact tests
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from operator import gt, lt
 
+from robust_eval.errors import StatisticsError
 from robust_eval.records import Estimate
 from robust_eval.stats import intervals, means, paired, two_sample
 
@@ -18,7 +20,7 @@ WELCH = "Welch t"
 
 def is_counts(scores: Sequence[float], clusters: Sequence[Hashable]) -> bool:
     """Whether scores are right or wrong only, and no two items share a cluster."""
-    return all(score in (0.0, 1.0) for score in scores) and len(set(clusters)) == len(clusters)
+    return {*scores} <= {0.0, 1.0} and len({*clusters}) == len(clusters)
 
 
 def mean(scores: Sequence[float], clusters: Sequence[Hashable], *, level: float) -> Estimate:
@@ -30,8 +32,9 @@ def mean(scores: Sequence[float], clusters: Sequence[Hashable], *, level: float)
 
 def flips(first: Sequence[float], second: Sequence[float]) -> tuple[int, int]:
     """How many pairs went from 1 to 0, and from 0 to 1."""
-    pairs = list(zip(first, second, strict=True))
-    return sum(a > b for a, b in pairs), sum(a < b for a, b in pairs)
+    if len(first) != len(second):
+        raise StatisticsError(f"{len(first)} and {len(second)} scores are not pairs")
+    return sum(map(gt, first, second)), sum(map(lt, first, second))
 
 
 def paired_difference(

@@ -42,7 +42,7 @@ def cluster_sums(
         raise StatisticsError(
             "the mean of 0 scores does not exist; at least 1 scored example is needed"
         )
-    if not all(math.isfinite(value) for value in values):
+    if not all(map(math.isfinite, values)):
         raise StatisticsError("a score is not a finite number; leave failed examples out first")
     if clusters is None:
         return [float(value) for value in values], [1] * len(values)
@@ -50,6 +50,8 @@ def cluster_sums(
         raise StatisticsError(
             f"{len(values)} scores and {len(clusters)} cluster names do not match"
         )
+    if len({*clusters}) == len(clusters):
+        return [float(value) for value in values], [1] * len(values)
     members: dict[Hashable, list[float]] = {}
     for value, cluster in zip(values, clusters, strict=True):
         members.setdefault(cluster, []).append(float(value))
