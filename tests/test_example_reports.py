@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from robust_eval import store
+from robust_eval.audit import verify
 from robust_eval.report import matrix, render_html, render_markdown
 
 EXAMPLES = Path(__file__).parents[1] / "reports" / "examples"
@@ -26,6 +27,11 @@ def test_a_record_renders_to_the_bytes_that_lie_beside_it(folder):
     hint = "the pages changed: `make examples` renders them again"
     assert render_html(record).encode() == (folder / store.HTML).read_bytes(), hint
     assert render_markdown(record).encode() == (folder / store.MARKDOWN).read_bytes(), hint
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_figure_is_what_the_answers_give(folder):
+    assert verify(folder).findings == ()
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

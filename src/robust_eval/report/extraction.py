@@ -41,14 +41,17 @@ def readings(record: RunRecord) -> tuple[Reading, ...] | None:
 
 
 def _reading(e: Extraction, gap: Gap, series: int) -> Reading:
-    total = e.strict + e.lenient + e.unread
-    shares = [
-        n.percent(count / total if total else 0.0) for count in (e.strict, e.lenient, e.unread)
-    ]
-    drops = None if e.drop is None else (n.with_bounds(e.drop), n.with_bounds(gap.drop))
+    total = (e.strict + e.lenient + e.unread) or 1
     lenient = gap.clean if e.set_key == CLEAN else gap.shifted
     return Reading(
-        series, name(e.model), name(e.set_key), *shares, (_score(e.score), _score(lenient)), drops
+        series,
+        name(e.model),
+        name(e.set_key),
+        n.percent(e.strict / total),
+        n.percent(e.lenient / total),
+        n.percent(e.unread / total),
+        (_score(e.score), _score(lenient)),
+        None if e.drop is None else (n.with_bounds(e.drop), n.with_bounds(gap.drop)),
     )
 
 
