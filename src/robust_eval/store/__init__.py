@@ -94,9 +94,7 @@ def load(path: Path) -> RunRecord:
         if not (path / name).is_file():
             raise DataError(f"{path} lacks {name}; give the run's command again with --overwrite")
     try:
-        examples = pq.read_table(path / EXAMPLES).to_pylist()
-        predictions = pq.read_table(path / PREDICTIONS).to_pylist()
-        return recorded(data, examples, predictions)
+        return recorded(data, pq.read_table(path / EXAMPLES), pq.read_table(path / PREDICTIONS))
     except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged: {str(error)[:200]}") from error
 

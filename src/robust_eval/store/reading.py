@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from robust_eval.decode import decode
 from robust_eval.records import (
@@ -28,59 +30,23 @@ from robust_eval.records import (
     RunRecord,
     ShiftedSet,
     Status,
+    Target,
     TaskKind,
 )
+from robust_eval.store.columns import column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
 
 
-def recorded(
-    data: dict[str, Any], example_rows: list[dict[str, Any]], prediction_rows: list[dict[str, Any]]
-) -> RunRecord:
+def recorded(data: dict[str, Any], examples: pa.Table, predictions: pa.Table) -> RunRecord:
     """The record; raises DataError, KeyError, TypeError or ValueError where the files do not fit."""
-    examples: dict[str, list[Example]] = {}
-    doses: dict[str, list[Dose]] = {}
-    checks: dict[str, list[Preservation]] = {}
-    for row in example_rows:
-        target = json.loads(row["target"])
-        examples.setdefault(row["set_key"], []).append(
-            Example(
-                row["id"],
-                decode(dict[str, str], json.loads(row["inputs"]), "inputs"),
-                target if isinstance(target, str) else tuple(str(answer) for answer in target),
-                row["source_id"],
-                decode(dict[str, Any], json.loads(row["meta"]), "meta"),
-            )
-        )
-        if row["edit_rate"] is not None:
-            dose = Dose(row["edit_rate"], row["words_added"], row["changed"])
-            doses.setdefault(row["set_key"], []).append(dose)
-        if check := row.get("preservation"):
-            checks.setdefault(row["set_key"], []).append(
-                decode(Preservation, json.loads(check), "preservation")
-            )
     about = data["dataset"]
     task = TASKS[TaskKind(about["task"])]
-    predictions: dict[tuple[str, str, int], list[Prediction]] = {}
-    scores: dict[tuple[str, str, str, int], list[float | None]] = {}
-    for row in prediction_rows:
-        repeat = row.get("repeat", 0)  # runs of version 0.1 have no such column
-        where = (row["model"], row["set_key"], repeat)
-        predictions.setdefault(where, []).append(
-            Prediction(
-                row["example_id"],
-                row["label"],
-                row["text"],
-                None if row["label_logprobs"] is None else tuple(row["label_logprobs"]),
-                None if row["scores"] is None else tuple(row["scores"]),
-                row["raw"],
-                Status(row["status"]),
-                row["input_truncated"],
-                row.get("strict"),
-                row.get("agreement"),
-            )
-        )
-        for metric in task.metrics:
-            key = (row["model"], row["set_key"], metric.name, repeat)
-            scores.setdefault(key, []).append(row[f"score_{metric.name}"])
+    texts, doses, checks = _examples(examples)
+    answers, scores = _answers(predictions, [metric.name for metric in task.metrics])
     return RunRecord(
         schema_version=data["schema_version"],
         settings=data["settings"],
@@ -88,7 +54,7 @@ def recorded(
             name=about["name"],
             task=task,
             labels=decode(tuple[str, ...], about["labels"], "dataset.labels"),
-            examples=tuple(examples.get(CLEAN, ())),
+            examples=tuple(texts.get(CLEAN, ())),
             revision=about["revision"],
             fingerprint=about["fingerprint"],
             population=about["population"],
@@ -98,7 +64,7 @@ def recorded(
         sets=tuple(
             dataclasses.replace(
                 decode(ShiftedSet, row | {"examples": []}, f"sets[{i}]"),
-                examples=tuple(examples.get(row["key"], ())),
+                examples=tuple(texts.get(row["key"], ())),
                 doses=tuple(doses.get(row["key"], ())),
                 preservation=tuple(checks.get(row["key"], ())),
             )
@@ -106,7 +72,7 @@ def recorded(
         ),
         models=decode(tuple[ModelCard, ...], data["models"], "models"),
         members=decode(tuple[ModelCard, ...], data.get("members", []), "members"),
-        predictions={where[:2]: tuple(rows) for where, rows in predictions.items() if not where[2]},
+        predictions={where[:2]: tuple(rows) for where, rows in answers.items() if not where[2]},
         scores={where[:3]: tuple(values) for where, values in scores.items() if not where[3]},
         gaps=decode(tuple[Gap, ...], data["gaps"], "gaps"),
         comparisons=decode(tuple[Comparison, ...], data["comparisons"], "comparisons"),
@@ -117,7 +83,7 @@ def recorded(
         not_applicable=decode(
             tuple[NotApplicable, ...], data.get("not_applicable", []), "not_applicable"
         ),
-        repeats={where: tuple(rows) for where, rows in predictions.items() if where[2]},
+        repeats={where: tuple(rows) for where, rows in answers.items() if where[2]},
         repeat_scores={where: tuple(values) for where, values in scores.items() if where[3]},
         attacks=decode(tuple[AttackFigures, ...], data.get("attacks", []), "attacks"),
         analysis=decode(Analysis | None, data.get("analysis"), "analysis"),  # type: ignore[arg-type]
@@ -127,3 +93,85 @@ def recorded(
         panel=decode(Panel | None, data.get("panel"), "panel"),  # type: ignore[arg-type]
         lines=decode(tuple[ReferenceLine, ...], data.get("lines", []), "lines"),
     )
+
+
+def _examples(
+    table: pa.Table,
+) -> tuple[dict[str, list[Example]], dict[str, list[Dose]], dict[str, list[Preservation]]]:
+    """Examples, doses and label checks by set, in the file's order."""
+    examples: dict[str, list[Example]] = {}
+    doses: dict[str, list[Dose]] = {}
+    checks: dict[str, list[Preservation]] = {}
+    keys = column(table, "set_key")
+    rows = map(
+        Example,
+        column(table, "id"),
+        _parsed(column(table, "inputs"), lambda v: decode(dict[str, str], v, "inputs")),
+        _parsed(column(table, "target"), _target),
+        column(table, "source_id"),
+        _parsed(column(table, "meta"), lambda v: decode(dict[str, Any], v, "meta")),
+    )
+    for key, example in zip(keys, rows, strict=True):
+        examples.setdefault(key, []).append(example)
+    edits = zip(
+        *(column(table, name) for name in ("edit_rate", "words_added", "changed")), strict=True
+    )
+    for key, (edit_rate, words_added, changed) in zip(keys, edits, strict=True):
+        if edit_rate is not None:
+            doses.setdefault(key, []).append(Dose(edit_rate, words_added, changed))
+    stored = column(table, "preservation", default=None)
+    found = _parsed(stored, lambda v: decode(Preservation, v, "preservation"))
+    for key, check in zip(keys, found, strict=True):
+        if check is not None:
+            checks.setdefault(key, []).append(check)
+    return examples, doses, checks
+
+
+def _target(value: Any) -> Target:
+    return value if isinstance(value, str) else tuple(str(answer) for answer in value)
+
+
+def _parsed(texts: Sequence[str | None], read: Callable[[Any], T]) -> list[T]:
+    """JSON texts read, each different one once; None stays None."""
+    known: dict[str | None, Any] = {text: read(json.loads(text)) for text in {*texts} if text}
+    known[None] = None
+    return [known[text] for text in texts]
+
+
+Where = tuple[str, str, int]  # model, set key, repeat
+
+
+def _answers(
+    table: pa.Table, metrics: Sequence[str]
+) -> tuple[dict[Where, list[Prediction]], dict[tuple[str, str, str, int], list[float | None]]]:
+    """Answers, and their scores by metric too, in the file's order."""
+    statuses = column(table, "status")
+    known = {word: Status(word) for word in {*statuses}}
+    rows = list(
+        map(
+            Prediction,
+            *(column(table, name) for name in ("example_id", "label", "text")),
+            *(column(table, name) for name in ("label_logprobs", "scores", "raw")),
+            [known[word] for word in statuses],
+            column(table, "input_truncated"),
+            *(column(table, name, default=None) for name in ("strict", "agreement")),
+        )
+    )
+    places = zip(
+        column(table, "model"),
+        column(table, "set_key"),
+        column(table, "repeat", default=0),  # runs of version 0.1 have no such column
+        strict=True,
+    )
+    values = {metric: column(table, f"score_{metric}") for metric in metrics}
+    answers: dict[Where, list[Prediction]] = {}
+    scores: dict[tuple[str, str, str, int], list[float | None]] = {}
+    start = 0
+    for where, run in groupby(places):
+        end = start + sum(1 for _ in run)
+        answers.setdefault(where, []).extend(rows[start:end])
+        model, key, repeat = where
+        for metric in metrics:
+            scores.setdefault((model, key, metric, repeat), []).extend(values[metric][start:end])
+        start = end
+    return answers, scores
