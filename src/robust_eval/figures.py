@@ -33,6 +33,7 @@ class GateCheck:
     deciding: int | None  # originals that would decide it; None when decided, or no number would
     outcome: GateOutcome
     reason: str
+    basis: tuple[str, ...] = ()  # which prompts and checkpoints the answer is about, model by model
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,8 @@ def show_gate(record: RunRecord, *, quiet: bool = False) -> None:
         for row in gate.rows:
             if row.outcome != "pass":
                 print(printable(row.reason))
+        if gate.limited:
+            print(printable(f"limited to {'; '.join(gate.limited)}"))
     print(printable(f"gate: {gate.sentence}"))
 
 

@@ -15,13 +15,26 @@ from robust_eval.errors import (
 )
 from robust_eval.gate.figures import Figure, measure
 from robust_eval.gate.policy import KINDS, Policy
-from robust_eval.records import GateCheck, GateOutcome, GateResult, LimitKind, RunRecord, ShiftedSet
+from robust_eval.records import (
+    GateCheck,
+    GateOutcome,
+    GateResult,
+    LimitKind,
+    ModelCard,
+    RunRecord,
+    ShiftedSet,
+)
 from robust_eval.score.table import Table
 from robust_eval.stats.intervals import normal_quantile
 from robust_eval.stats.multiple import holm
 
 POWER = 0.8  # of the number of originals that would decide a check
 NOTHING = "No example was answered clean and shifted."
+ENOUGH = 5  # seeds or draws
+ALONE = {
+    "prompted": "this prompt only",
+    "fine-tuned": "this checkpoint only",
+}  # what one of them says
 MOST_ORIGINALS = 10_000_000  # a larger number decides nothing in practice
 
 
@@ -52,25 +65,29 @@ def judge_again(record: RunRecord) -> GateResult:
     gate = record.gate
     assert gate is not None
     table = Table.of(record.dataset, record.sets, record.models, record.predictions, record.scores)
+    cards = {card.name: card for card in record.models}
     checks = []
     for old in gate.checks:
+        who = [cards[name] for name in (old.model, old.baseline) if name in cards]
         check = replace(
             old, figure=None, p_within=None, p_beyond=None, p_beyond_holm=None,
-            originals=0, deciding=None, outcome="inconclusive", reason=old.reason,
+            originals=0, deciding=None, outcome="inconclusive", reason=old.reason, basis=_basis(who),
         )  # fmt: skip
         sets = [
             s
             for s in record.sets
             if s.shift == old.shift
             and old.set_key in (None, s.key)
-            and all((m, s.key) in table.predictions for m in (old.model, old.baseline) if m)
+            and len(who) == (1 if old.baseline is None else 2)
+            and all((card.name, s.key) in table.predictions for card in who)
         ]
         if old.figure is None or not sets:
             checks.append(check)
             continue
         figure = measure(
-            table, old.kind, old.model, old.baseline, sets, old.limit, level=gate.level
-        )
+            table, old.kind, who[0], who[1] if old.baseline else None, sets, old.limit,
+            level=gate.level,
+        )  # fmt: skip
         empty = replace(check, reason="")
         checks.append(replace(check, reason=NOTHING) if figure is None else _figured(empty, figure))
     return _concluded(checks, gate.policy, gate.level, gate.minimum_n)
@@ -150,28 +167,29 @@ def _checks(
     kind: LimitKind,
     limit: float,
 ) -> Iterator[GateCheck]:
-    against: list[str | None] = [None]
+    against: list[ModelCard | None] = [None]
     if kind == "max-drop-vs-baseline":
-        against = [card.name for card in record.models if card.role == "baseline"]
+        against = [card for card in record.models if card.role == "baseline"]
     for card in record.models:
         if card.role != "model":
             continue
         for baseline in against:
+            both = [card] if baseline is None else [card, baseline]
             check = GateCheck(
-                card.name, baseline, shift, key, kind, limit,
-                None, None, None, None, 0, None, "inconclusive", "",
+                card.name, baseline.name if baseline else None, shift, key, kind, limit,
+                None, None, None, None, 0, None, "inconclusive", "", _basis(both),
             )  # fmt: skip
             if not sets:
                 yield replace(check, reason=f"The policy names {shift}, which this run lacks.")
                 continue
             # Only prompt-side sets may lack a model: one without that part of a prompt.
-            who = [card.name] if baseline is None else [card.name, baseline]
+            who = [c.name for c in both]
             answered = [s for s in sets if all((m, s.key) in table.predictions for m in who)]
             if not answered:
                 if {shift, key} & set(policy.named()):
                     yield replace(check, reason=f"{shift} does not apply to {' or '.join(who)}.")
                 continue
-            figure = measure(table, kind, card.name, baseline, answered, limit, level=policy.level)
+            figure = measure(table, kind, card, baseline, answered, limit, level=policy.level)
             if figure is None:
                 yield replace(check, reason=NOTHING)
                 continue
@@ -229,21 +247,41 @@ def _judged(check: GateCheck, level: float, minimum_n: int, tests: int) -> GateC
         rest = (
             f"about {needed:,} originals would, if the figure stays; there were {check.originals:,}"
         )
+    elif "widened" in bounds.method:
+        rest = "the spread over seeds or draws is too wide for examples alone to decide: run more of them"
     else:
         rest = "the figure is too close to the limit for any number of examples to decide"
     return replace(check, deciding=needed, reason=f"{says}; {around}; {rest}.")
 
 
 def _deciding(check: GateCheck, figure: Figure) -> int | None:
-    """Originals at which the figure, if it stays, is told from its limit with power 0.8."""
+    """Originals at which the figure, if it stays, is told from its limit with power 0.8; None where no number does.
+
+    More originals do not lessen the spread over seeds and draws.
+    """
     margin = figure.margin
     away = abs(margin.bounds.value - check.limit)
-    if away == 0 or not math.isfinite(margin.error):
-        return None
     z = normal_quantile(2 * margin.bounds.level - 1) if margin.bounds.level > 0.5 else 0.0
     z += normal_quantile(2 * POWER - 1)
-    needed = math.ceil(margin.clusters * (z * margin.error / away) ** 2)
+    room = (away / z) ** 2 - margin.spread
+    if room <= 0 or not math.isfinite(margin.error):
+        return None
+    needed = math.ceil(margin.clusters * margin.error**2 / room)
     return needed if needed <= MOST_ORIGINALS else None
+
+
+def _basis(cards: Sequence[ModelCard]) -> tuple[str, ...]:
+    """What the answer is limited to, model by model; nothing of models in which nothing is drawn."""
+    said = []
+    for card in cards:
+        varied = "draws of demonstrations" if card.kind == "prompted" else "seeds"
+        if card.members:
+            few = f", under the {ENOUGH} that a claim about the method needs"
+            count = len(card.members)
+            said.append(f"{card.name}: {count} {varied}{few if count < ENOUGH else ''}")
+        elif card.kind in ALONE:
+            said.append(f"{card.name}: {ALONE[card.kind]}")
+    return tuple(said)
 
 
 def _what(check: GateCheck) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robust_eval.records import GateCheck, RunRecord
@@ -46,6 +47,7 @@ class GateView:
     outcome: str
     sentence: str
     note: str  # how to read the bounds
+    limited: tuple[str, ...]  # to which prompts and checkpoints, a sentence a model or pair
     rows: tuple[CheckRow, ...]
 
 
@@ -68,8 +70,14 @@ def gate_view(record: RunRecord) -> GateView | None:
         f"Bounds are one-sided at {n.level(gate.level)}. A check passes when its upper bound is under the "
         f"limit{asked}, fails when its lower bound, Holm-adjusted over all checks, is over it, and is "
         "inconclusive otherwise.",
+        _limited(gate.checks),
         tuple(_row(check) for check in rows),
     )
+
+
+def _limited(checks: Sequence[GateCheck]) -> tuple[str, ...]:
+    parts = dict.fromkeys(part for c in checks for part in c.basis)
+    return tuple(one_line(part) for part in parts)
 
 
 def _row(check: GateCheck) -> CheckRow:
@@ -114,4 +122,5 @@ def gate_blocks(record: RunRecord) -> list[str]:
         *([f"{n.counted(more, 'further row')} in `report.html`."] if more > 0 else []),
         *markdown_bullets([row.reason for row in gate.rows if row.outcome != "pass"][:MOST_ROWS]),
         markdown_text(gate.note),
+        *([f"Limited to: {markdown_text('; '.join(gate.limited), 600)}."] if gate.limited else []),
     ]

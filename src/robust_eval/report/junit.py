@@ -33,6 +33,7 @@ def render_junit(record: RunRecord) -> str:
         ("outcome", gate.outcome),
         ("signature", views.signature(record)),
         ("data", record.dataset.name),
+        *(("limited to", said) for said in gate.limited),
     ):
         ET.SubElement(properties, "property", {"name": key, "value": _safe(value)})
     for row in gate.rows:

@@ -51,7 +51,7 @@ def spread_gap(table: Table, card: ModelCard, gap: Gap, shifted: ShiftedSet, met
     clean_ids = ids if gap.paired else sorted(clean.by_id)
     clean_of = _of_members(table, card, (CLEAN,), metric, clean_ids)
     after_of = _of_members(table, card, (shifted.key,), metric, ids)
-    source = _source(card)
+    source = source_of(card)
     clusters = len(set(after.clusters(ids)))
 
     def wide(estimate: Estimate, values: Sequence[float], bounds: tuple[float, float]) -> Estimate:
@@ -106,7 +106,7 @@ def spread_comparison(
             for values in zip(*columns, strict=True)
         ]
         drops = [sign * (a - b) for a, b in zip(before, later, strict=True)]
-        source = _source(card)
+        source = source_of(card)
         side = {"clean": before, "after": later, "drop": drops}
         sides.append({name: Spread(source, tuple(values)) for name, values in side.items()})
         for name, spread in sides[-1].items():
@@ -172,6 +172,7 @@ def _of_members(
     return found
 
 
-def _source(card: ModelCard) -> str:
+def source_of(card: ModelCard) -> str:
+    """`draws of demo:gemma-3-270m (4-shot)`: what a group's members differ in."""
     varied = "draws" if card.kind == "prompted" else "seeds"
     return f"{varied} of {card.name}"

@@ -29,6 +29,17 @@ class Spread:
         return squares / (len(self.values) - 1) / len(self.values)
 
 
+def added(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The sum of squared standard errors, each with its degrees of freedom, and its own degrees of freedom.
+
+    Source: Satterthwaite (1946), Biometrics Bulletin 2(6), doi:10.2307/3002019.
+    """
+    total = math.fsum(variance for variance, _ in parts)
+    if total <= 0:
+        return 0.0, max(df for _, df in parts)
+    return total, total**2 / math.fsum(variance**2 / df for variance, df in parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Widened:
     estimate: Estimate
@@ -49,10 +60,9 @@ def widened(
     df_examples = max(1, clusters - 1)
     error = half / float(stats.t.ppf((1 + estimate.level) / 2, df_examples))
     parts = [(error**2, df_examples), *((s.variance, len(s.values) - 1) for s in spreads)]
-    total = math.fsum(variance for variance, _ in parts)
+    total, df = added(parts)
     if total <= 0:
         return Widened(estimate, 1.0 if estimate.value == 0 else 0.0, 0.0)
-    df = total**2 / math.fsum(variance**2 / d for variance, d in parts)
     reach = float(stats.t.ppf((1 + estimate.level) / 2, df)) * math.sqrt(total)
     # Wider on each side by the same factor: an interval that leans keeps its lean.
     factor = max(1.0, reach / half) if half else math.inf

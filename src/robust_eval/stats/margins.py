@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from robust_eval.records import Estimate
 from robust_eval.stats import means
+from robust_eval.stats.components import Spread, added
 from robust_eval.stats.intervals import check_count, check_level
 from robust_eval.stats.two_sample import degrees_of_freedom
 
@@ -27,7 +28,8 @@ class Margin:
     `p_within` is the p against "at the limit or over it": small when the figure is within. `p_beyond`
     is that against "at the limit or under it". `bounds` holds the value and its two bounds, each
     one-sided at its level: `high < limit` says the same as `p_within < 1 - level`.
-    `error` is the standard error of the figure, for planning.
+    `error` is the standard error that examples give it, for planning; `spread` is the squared error that seeds and
+    draws add, which more examples do not lessen.
     """
 
     bounds: Estimate
@@ -35,6 +37,7 @@ class Margin:
     p_beyond: float
     error: float
     clusters: int
+    spread: float = 0.0
 
 
 def paired_counts(lost: int, gained: int, n: int, limit: float, *, level: float = 0.95) -> Margin:
@@ -98,11 +101,13 @@ def mean(
     *,
     level: float = 0.95,
     bounds: tuple[float, float] = means.DROP_RANGE,
+    spreads: Sequence[Spread] = (),
 ) -> Margin:
     """A mean of differences against a limit: clustered t, one pseudo-cluster on the guarded side.
 
     The upper bound counts one more cluster at +1.25, the lower one at -1.25: so that neither collapses
     when nothing differs. 1.25 is what brings a count of rare events to its exact (Poisson) bound.
+    `spreads` say how the mean varies over seeds or draws: then the bounds hold for others of them too.
     """
     upper = means.moments(values, clusters, pseudo=(GUARD,))
     lower = means.moments(values, clusters, pseudo=(-GUARD,))
@@ -116,6 +121,7 @@ def mean(
         level,
         bounds,
         method,
+        spreads,
     )
 
 
@@ -128,10 +134,11 @@ def two_means(
     *,
     level: float = 0.95,
     bounds: tuple[float, float] = means.DROP_RANGE,
+    spreads: Sequence[Spread] = (),
 ) -> Margin:
     """Mean of first minus mean of second, on different items, against a limit: Welch t.
 
-    Each group has one pseudo-cluster at 1.25 away from the other group's, on the guarded side.
+    Each group has one pseudo-cluster at 1.25 away from the other group's, on the guarded side. `spreads` as above.
     """
     value = math.fsum(first) / len(first) - math.fsum(second) / len(second)
     sides = []
@@ -141,7 +148,8 @@ def two_means(
         error = math.sqrt(one.variance + other.variance)
         sides.append((one.centre - other.centre, error, degrees_of_freedom(one, other)))
     counts = (len(first) + len(second), one.clusters + other.clusters)
-    return _t_margin(value, sides[0], sides[1], counts, limit, level, bounds, "one-sided Welch t")
+    method = "one-sided Welch t"
+    return _t_margin(value, sides[0], sides[1], counts, limit, level, bounds, method, spreads)
 
 
 Side = tuple[float, float, float]  # centre, standard error, degrees of freedom
@@ -156,10 +164,16 @@ def _t_margin(
     level: float,
     bounds: tuple[float, float],
     method: str,
+    spreads: Sequence[Spread],
 ) -> Margin:
     from scipy.special import stdtr, stdtrit
 
     check_level(level)
+    of_examples = upper[1]
+    upper, lower = (_wide(side, spreads) for side in (upper, lower))
+    if spreads:
+        names = " and ".join(dict.fromkeys(s.source.partition(" ")[0] for s in spreads))
+        method = f"{method}, widened by {names}"
     high = upper[0] + float(stdtrit(upper[2], level)) * upper[1]
     low = lower[0] - float(stdtrit(lower[2], level)) * lower[1]
     estimate = Estimate(
@@ -174,9 +188,18 @@ def _t_margin(
         estimate,
         float(stdtr(upper[2], (upper[0] - limit) / upper[1])),
         float(stdtr(lower[2], (limit - lower[0]) / lower[1])),
-        upper[1],
+        of_examples,
         counts[1],
+        math.fsum(s.variance for s in spreads),
     )
+
+
+def _wide(side: Side, spreads: Sequence[Spread]) -> Side:
+    """The side with the squared errors of seeds and draws added to that of examples."""
+    centre, error, df = side
+    parts = [(error**2, df), *((s.variance, float(len(s.values) - 1)) for s in spreads)]
+    total, together = added(parts)
+    return (centre, math.sqrt(total), together) if spreads else side
 
 
 def inverted(
