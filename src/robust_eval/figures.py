@@ -238,3 +238,6 @@ class AttackFigures:
         tuple[int, float], ...
     ]  # queries allowed, and the share of all examples still right
     flipped_unsuspected: Estimate | None = None  # `flipped` without the suspects among the flips
+    # Share of the attacked that random changes turn with as many queries for each; None: not run.
+    control: Estimate | None = None
+    control_p: float | None = None  # exact McNemar: the search against these, on the same examples

@@ -99,6 +99,7 @@ class AttackResult:
     unanswered: int  # of these, requests that failed
     words: int  # in the original's changeable fields
     words_changed: int
+    control: AttackOutcome | None = None  # of random changes with as many queries; None: not run
 
 
 @dataclass(frozen=True, slots=True)

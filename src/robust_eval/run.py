@@ -190,7 +190,8 @@ def _written_by_models(
     if not ready.attacks:
         return sets
     budget, limit = settings.attack_budget, settings.attack_limit
-    announce(attack_line(ready.attacks, ready.victims, test, budget, limit))
+    control = settings.attack_control
+    announce(attack_line(ready.attacks, ready.victims, test, budget, limit, control))
     return sets + attack_sets(
         test,
         ready.attacks,
@@ -200,6 +201,7 @@ def _written_by_models(
         budget=budget,
         limit=limit,
         seed=settings.seed,
+        control=control,
         progress=progress,
     )
 

@@ -97,6 +97,7 @@ class Settings:
     attack_limit: int | None = 100  # test examples that are attacked; None: all
     rewriter: str | None = None  # model that writes the sets of `rewrite:STYLE`
     attack_models: tuple[str, ...] = ()  # whom to attack; empty: every model and baseline
+    attack_control: bool = False  # random changes beside each search, with as many queries
 
     def __post_init__(self) -> None:
         if not self.models:

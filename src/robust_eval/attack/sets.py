@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 from robust_eval.attack.bridge import require_labels, textattack_all
+from robust_eval.attack.control import controllable, random_control
 from robust_eval.attack.draft import Draft
 from robust_eval.attack.engine import Attacked, attack_all
 from robust_eval.attack.goal import Quality, Situation, goal_for
 from robust_eval.attack.instruction import instructed, instruction_set
 from robust_eval.attack.plans import AttackPlan
+from robust_eval.attack.recipe import Attack
 from robust_eval.attack.shared import halves, shared_goal
 from robust_eval.attack.textattack_recipes import TextattackRecipe
 from robust_eval.attack.triggers import trigger_field, trigger_set
@@ -20,6 +22,7 @@ from robust_eval.models.cache import PredictionCache
 from robust_eval.models.wordings import prompt_of
 from robust_eval.perturb.apply import dose
 from robust_eval.records import (
+    AttackOutcome,
     AttackResult,
     Dataset,
     Example,
@@ -41,10 +44,12 @@ def attack_sets(
     budget: int,
     limit: int | None,
     seed: int,
+    control: bool = False,
     progress: Progress = silent,
 ) -> tuple[ShiftedSet, ...]:
     """One set per attack and victim, in that order, each with `built_against`.
 
+    With `control` random changes are tried beside each search on texts, with as many queries.
     All hold the same `limit` examples of the clean set, drawn by seed; where an attack did not succeed the text is the
     original. Raises RecipeError when a goal does not fit the task, InfrastructureError when a victim stops answering;
     what was answered is in the cache, so that the same call resumes.
@@ -68,26 +73,34 @@ def attack_sets(
                 )
                 sets.append(made)
                 continue
-            name = victim.card.name
-            key = f"{plan.key}>{name}"
-            attacked = (
-                partial(textattack_all, plan.attack)
-                if isinstance(plan.attack, TextattackRecipe)
-                else partial(attack_all, plan.attack)
-            )
-            results = attacked(
-                victim,
-                chosen,
-                cache,
-                situation=situation,
-                fields=dataset.task.perturbable,
-                key=key,
-                seed=plan.seed + plan.offset,
-                budgets=[budget] * len(chosen),
-                progress=progress,
-            )
-            sets.append(_shifted_set(dataset, plan, key, name, chosen, results, budget))
+            key = f"{plan.key}>{victim.card.name}"
+            how: dict[str, Any] = {
+                "situation": situation,
+                "fields": dataset.task.perturbable,
+                "seed": plan.seed + plan.offset,
+                "progress": progress,
+            }
+            budgets = [budget] * len(chosen)
+            if isinstance(plan.attack, TextattackRecipe):
+                attack = partial(textattack_all, plan.attack)
+            else:
+                attack = partial(attack_all, plan.attack)
+            results = attack(victim, chosen, cache, key=key, budgets=budgets, **how)
+            walked: Sequence[AttackOutcome | None] = [None] * len(results)
+            if _controlled(plan, control):
+                walked = random_control(plan.native, victim, chosen, results, cache, key=key, **how)
+            sets.append(_shifted_set(dataset, plan, victim, chosen, results, walked, budget))
     return tuple(sets)
+
+
+def _controlled(plan: AttackPlan, control: bool) -> bool:
+    """Whether a random baseline runs beside this attack: one of ours on texts, if it was asked for."""
+    return (
+        control
+        and not plan.shared
+        and isinstance(plan.attack, Attack)
+        and controllable(plan.attack)
+    )
 
 
 def _shared_set(
@@ -139,10 +152,10 @@ def check_attacks(plans: Sequence[AttackPlan], victims: Sequence[Model], dataset
 def _shifted_set(
     dataset: Dataset,
     plan: AttackPlan,
-    key: str,
-    victim: str,
+    victim: Model,
     originals: Sequence[Example],
     results: Sequence[Attacked],
+    walked: Sequence[AttackOutcome | None],
     budget: int,
 ) -> ShiftedSet:
     fields = dataset.task.perturbable
@@ -157,19 +170,20 @@ def _shifted_set(
             unanswered=result.unanswered,
             words=len(Draft.of(original, fields).words),
             words_changed=result.words_changed,
+            control=control,
         )
-        for original, result in zip(originals, results, strict=True)
+        for original, result, control in zip(originals, results, walked, strict=True)
     )
     return ShiftedSet(
         family="adversarial",
         shift=plan.attack.name,
-        key=key,
+        key=f"{plan.key}>{victim.card.name}",
         severity=None,
         seed=plan.seed + plan.offset,
         paired=True,
         examples=tuple(result.example for result in results),
         doses=doses,
-        built_against=victim,
+        built_against=victim.card.name,
         population=dataset.population,
         source="; ".join(filter(None, (plan.attack.parts, plan.attack.source, _faults(results)))),
         attacks=attacks,
@@ -191,12 +205,14 @@ def attack_line(
     dataset: Dataset,
     budget: int,
     limit: int | None,
+    control: bool = False,
 ) -> str:
-    """How many queries the attacks may cost at most; most end long before."""
+    """How many queries the attacks may cost at most, the random baselines among them; most end long before."""
     count = min(len(dataset.examples), limit or len(dataset.examples))
     half = min((len(dataset.examples) + 1) // 2, limit or len(dataset.examples))
     told = sum(prompt_of(victim) is not None for victim in victims)
     on_texts = sum(not plan.shared for plan in plans) * len(victims)
+    walks = sum(_controlled(plan, control) for plan in plans) * len(victims)
     on_all = sum(told if plan.on_instruction else len(victims) for plan in plans if plan.shared)
     parts = []
     if on_texts:
@@ -205,5 +221,7 @@ def attack_line(
         parts.append(
             f"{on_all} on all examples at once ({budget:,} versions, each asked with {half:,} development examples)"
         )
-    queries = (on_texts * count + on_all * half) * budget
+    if walks:
+        parts.append(f"{walks} random baselines with as many queries as their searches")
+    queries = ((on_texts + walks) * count + on_all * half) * budget
     return f"attacks: {' and '.join(parts)}: at most {queries:,} queries, and {on_texts + on_all} more sets"

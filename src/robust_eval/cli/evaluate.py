@@ -50,7 +50,7 @@ def settings_of(options: dict[str, Any]) -> tuple[Settings, Output]:
                 "seed", "level", "seeds", "draws", "equal_budgets", "scoring", "length_normalised", "calibrate", "template",
                 "max_new_tokens", "epochs", "learning_rate", "train_batch_size", "max_length",
                 "device", "dtype", "batch_size", "model_version", "repeats", "prompting", "select", "samples", "vote", "temperature", "chat", "prompt_source", "base_url", "endpoint",
-                "attack_budget", "attack_limit", "attack_models", "rewriter",
+                "attack_budget", "attack_limit", "attack_models", "attack_control", "rewriter",
                 "truncation", "layer_decay", "class_weights", "mixed_precision", "gradient_checkpointing",
                 "validity",
             )

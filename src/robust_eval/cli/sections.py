@@ -12,7 +12,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Data", ("--task", "--column", "--label-map", "--train", "--train-size", "--split", "--encoding")),
     ("Prompting", ("--shots", "--select", "--prompt-source", "--draws", "--scoring", "--prompting", "--template", "--chat", "--label-word", "--calibrate", "--length-normalised", "--max-new-tokens", "--temperature", "--samples", "--vote", "--repeats")),
     ("Fine-tuning", ("--seeds", "--equal-budgets", "--epochs", "--learning-rate", "--train-batch-size", "--layer-decay", "--class-weights", "--mixed-precision", "--gradient-checkpointing", "--truncation", "--max-length")),
-    ("Attacks and rewriting", ("--attack-budget", "--attack-limit", "--attack-model", "--rewriter", "--validity")),
+    ("Attacks and rewriting", ("--attack-budget", "--attack-limit", "--attack-model", "--attack-control", "--rewriter", "--validity")),
     ("Gate", ("--max-drop", "--max-relative-drop", "--max-drop-vs-baseline", "--policy", "--level")),
     ("Servers", ("--base-url", "--endpoint", "--api-key-env", "--max-requests", "--max-cost", "--prices", "--timeout", "--deadline", "--retries", "--retry-wait", "--concurrency")),
     ("Machine", ("--device", "--dtype", "--batch-size", "--offline", "--cache-dir", "--model-version")),

@@ -29,6 +29,7 @@ class AttackRow:
     edits: str
     similarity: str
     budgets: str
+    control: str  # the random baseline in one phrase; empty where it was not run
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ def attacks_markdown(record: RunRecord) -> Sequence[str]:
         table,
         "Each model on what was built against it. Success rate: flips among examples right when clean. Queries: median and "
         "95th percentile. Suspects: successes whose right label may have changed.",
+        *(f"{markdown_code(row.key)}: {row.control}." for row in rows[:MOST_ROWS] if row.control),
         *_budgets_markdown(rows),
         *_triggers_markdown(record),
     ]
@@ -200,9 +202,19 @@ def _row(series: int, shift: str, f: AttackFigures) -> AttackRow:
         queries=queries,
         edits=edits,
         similarity="–" if f.similarity is None else n.number(f.similarity, 2),
+        control=_control(f),
         budgets=", ".join(
             f"{n.count(budget)}: {n.percent(share)}" for budget, share in f.by_budget
         ),
+    )
+
+
+def _control(f: AttackFigures) -> str:
+    if f.control is None:
+        return ""
+    test = "" if f.control_p is None else f"; exact McNemar {n.p_is(f.control_p)}"
+    return (
+        f"{_share(f.control)} flipped by random changes with as many queries for each example{test}"
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from robust_eval.records import CLEAN, AttackFigures, AttackResult, RunRecord, ShiftedSet
 from robust_eval.stats.intervals import wilson
+from robust_eval.stats.paired import mcnemar
 
 BUDGETS = (1, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)
 
@@ -59,6 +61,7 @@ def _figures(record: RunRecord, level: float) -> Iterator[AttackFigures]:
             )
             if tried and s.preservation
             else None,
+            **_control(tried, level),
         )
 
 
@@ -86,6 +89,19 @@ def _outcomes(
             )
         )
     return tuple(results)
+
+
+def _control(tried: Sequence[AttackResult], level: float) -> dict[str, Any]:
+    """What random changes turn with as many queries, and whether the search turns more."""
+    if not tried or any(r.control is None for r in tried):
+        return {}
+    searched = [r.outcome == "succeeded" for r in tried]
+    walked = [r.control == "succeeded" for r in tried]
+    pairs = list(zip(searched, walked, strict=True))
+    return {
+        "control": wilson(sum(walked), len(tried), level=level),
+        "control_p": mcnemar(pairs.count((True, False)), pairs.count((False, True))),
+    }
 
 
 def _by_budget(
