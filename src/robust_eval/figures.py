@@ -66,6 +66,19 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Temperature:
+    """What one model's label scores are divided by so that its probabilities fit: from held-out ID examples."""
+
+    model: str
+    n: int  # examples that it was fitted on
+    value: float | None  # over 1: the model was too sure; None where nothing could be fitted
+    log_loss: float | None  # mean of the right label's, in nats, before
+    scaled_log_loss: float | None  # and after
+    note: str  # why there is none, or that it stopped at a bound
+    answers: tuple[tuple[int, tuple[float, ...]], ...]  # the right label's place, and label scores
+
+
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     set_key: str
     severity: int
@@ -170,6 +183,7 @@ class Analysis:
     relative_drops: tuple[RelativeDrop, ...] = ()
     corruption_errors: tuple[CorruptionError, ...] = ()
     extractions: tuple[Extraction, ...] = ()  # of models that write their answers
+    scaled: tuple[Calibration, ...] = ()  # `calibrations` once more, after temperature scaling
 
 
 Change = Literal["better", "worse", "no supported change"]

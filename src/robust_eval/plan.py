@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from robust_eval.estimate import CHARACTERS_PER_TOKEN, characters, expected_seconds, read_speeds
 from robust_eval.models.account import Account, Price
 from robust_eval.models.answers import Key, canonical_input, prediction_key
+from robust_eval.models.asking import CALIBRATION
 from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.preparation import Prepared, prepare
 from robust_eval.recipes import parse_shifts
@@ -151,6 +152,8 @@ def _rounds(model: Model, ready: Prepared, settings: Settings) -> list[Round]:
             rounds.append((own, shifted.examples, shifted.key, 0))
         elif (edited := _edited(model, shifted)) is not None:
             rounds.append((edited.card.fingerprint, shifted.examples, shifted.key, 0))
+    if ready.splits.calibration:
+        rounds.append((own, ready.splits.calibration, CALIBRATION, 0))
     if not model.card.deterministic:
         rounds += [(own, clean, CLEAN, repeat) for repeat in range(1, settings.repeats)]
     return rounds

@@ -10,12 +10,15 @@ from robust_eval.attack import AttackPlan, check_attacks, victims_of
 from robust_eval.build import build_sets
 from robust_eval.contenders import model_context, model_groups
 from robust_eval.data import Reading, Splits, load, make_splits, training_spec
+from robust_eval.errors import UsageError
 from robust_eval.models.account import Account
 from robust_eval.models.groups import Group
 from robust_eval.recipes import Plan
 from robust_eval.records import Dataset, Model, Progress, ShiftedSet, silent
 from robust_eval.rewriting import RewritePlan, rewriters
 from robust_eval.settings import Output, Settings
+
+CALIBRATION_SIZE = 200  # examples that a temperature is fitted on
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,12 @@ def read_data(
         pool_size=pool,
         seed=settings.seed,
         shots=settings.shots,
+        calibration_size=CALIBRATION_SIZE if settings.temperature_scaling else 0,
     )
+    if settings.temperature_scaling and not splits.test.task.has_labels:
+        raise UsageError(
+            f"--temperature-scaling needs labels, and {splits.test.task.kind.value} has none; leave it out"
+        )
     seen = (*splits.train, *splits.dev, *splits.demonstrations)
     sets = build_sets(
         splits.test,

@@ -13,7 +13,7 @@ from typing import Any
 from robust_eval import __version__
 from robust_eval.errors import InfrastructureError
 from robust_eval.models.account import Account
-from robust_eval.models.asking import Answers
+from robust_eval.models.asking import CALIBRATION, Answers
 from robust_eval.models.groups import pooled_answers
 from robust_eval.models.predict import near_ties
 from robust_eval.preparation import Prepared
@@ -24,6 +24,7 @@ from robust_eval.records import (
     RunRecord,
     ShiftedSet,
     Status,
+    Temperature,
 )
 from robust_eval.rng import hexdigest
 from robust_eval.score import (
@@ -32,8 +33,10 @@ from robust_eval.score import (
     comparisons,
     gaps,
     mean_scores,
+    scaled_confidences,
     score_all,
     score_repeats,
+    temperatures,
 )
 from robust_eval.settings import Settings
 
@@ -92,11 +95,26 @@ def recorded(
         validity=validity,
         members=members,
     )
+    record = dataclasses.replace(record, temperatures=_temperatures(ready, answers))
+    record = dataclasses.replace(record, scaled=scaled_confidences(record))
     return dataclasses.replace(
         record,
         analysis=analysis(record, level=settings.level),
         attacks=attack_figures(record, level=settings.level),
     )
+
+
+def _temperatures(ready: Prepared, answers: Answers) -> tuple[Temperature, ...]:
+    """Of every model or group that answered the calibration part; a group answers with its members' mean."""
+    examples = ready.splits.calibration
+    if not examples:
+        return ()
+    given = {(name, CALIBRATION): row for name, row in answers.calibration.items()}
+    for group in ready.groups:
+        given |= pooled_answers(group, given)
+    by_model = {name: row for (name, _), row in given.items()}
+    names = [group.card.name for group in ready.groups]
+    return temperatures(names, by_model, examples, ready.splits.test.labels)
 
 
 def _require_answers(predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]) -> None:
@@ -113,7 +131,8 @@ def inputs_fingerprint(ready: Prepared) -> str:
     """A hash of every text and model that the figures rest on; attacks follow from these and their parts."""
     splits = ready.splits
     parts = [splits.test.fingerprint]
-    texts = (splits.train, splits.dev, splits.demonstrations, *(s.examples for s in ready.sets))
+    own = (splits.train, splits.dev, splits.demonstrations, splits.calibration)
+    texts = (*own, *(s.examples for s in ready.sets))
     for examples in texts:
         parts.append(f"{len(examples)} examples")
         parts += (f"{e.id} {sorted(e.inputs.items())!r} {e.target!r}" for e in examples)

@@ -28,6 +28,7 @@ from robust_eval.figures import NoiseFloor as NoiseFloor
 from robust_eval.figures import RelativeDrop as RelativeDrop
 from robust_eval.figures import RunDiff as RunDiff
 from robust_eval.figures import SeverityCurve as SeverityCurve
+from robust_eval.figures import Temperature as Temperature
 from robust_eval.figures import WorstCase as WorstCase
 from robust_eval.line_figures import LineVerdict as LineVerdict
 from robust_eval.line_figures import OffLine as OffLine
@@ -388,6 +389,9 @@ class RunRecord:
     attacks: tuple[AttackFigures, ...] = ()  # one for each set that an attack built
     panel: Panel | None = None  # of models on the same data, that the reference lines rest on
     lines: tuple[ReferenceLine, ...] = ()  # one for each set that the panel was asked too
+    temperatures: tuple[Temperature, ...] = ()  # one a model, where they were asked for
+    # (model, set key) -> probability of each answer after scaling; follows from the two, so is not stored.
+    scaled: Mapping[tuple[str, str], tuple[float | None, ...]] = field(default_factory=dict)
 
 
 CLEAN = "clean"

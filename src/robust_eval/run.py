@@ -89,7 +89,13 @@ def evaluate(
             announce(_plan_line(ready, cache_dir))
             sets += examiner.examine(_written_by_models(settings, ready, cache, progress, announce))
             answers = ask_all(
-                ready.models, test, sets, cache, repeats=settings.repeats, progress=progress
+                ready.models,
+                test,
+                sets,
+                cache,
+                repeats=settings.repeats,
+                calibration=ready.splits.calibration,
+                progress=progress,
             )
             notes = cache.notes
         remember_speeds(cache_dir, _speeds(answers, test, sets))

@@ -98,6 +98,7 @@ class Settings:
     rewriter: str | None = None  # model that writes the sets of `rewrite:STYLE`
     attack_models: tuple[str, ...] = ()  # whom to attack; empty: every model and baseline
     attack_control: bool = False  # random changes beside each search, with as many queries
+    temperature_scaling: bool = False  # fit a temperature on held-out ID examples
 
     def __post_init__(self) -> None:
         if not self.models:

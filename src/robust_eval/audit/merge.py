@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from robust_eval.errors import DataError
-from robust_eval.records import CLEAN, ModelCard, RunRecord, ShiftedSet
+from robust_eval.records import CLEAN, ModelCard, RunRecord, ShiftedSet, Temperature
 from robust_eval.score import analysis, comparisons, gaps, reference_lines
 
 UNITED = ("models", "baselines", "shifts", "ood")  # settings in which shards may differ
@@ -29,6 +29,8 @@ def merge(records: Sequence[RunRecord], names: Sequence[str]) -> RunRecord:
     members: dict[str, ModelCard] = {}
     answers: dict[tuple[str, str], Any] = {}
     scores: dict[tuple[str, str, str], Any] = {}
+    fits: dict[str, Temperature] = {}
+    scaled: dict[tuple[str, str], Any] = {}
     repeats: dict[tuple[str, str, int], Any] = {}
     repeat_scores: dict[tuple[str, str, str, int], Any] = {}
     for record, name in zip(records, names, strict=True):
@@ -37,6 +39,8 @@ def merge(records: Sequence[RunRecord], names: Sequence[str]) -> RunRecord:
         _unite(members, {c.name: _without_notes(c) for c in record.members}, "model", name)
         _unite(answers, record.predictions, "answers to", name)
         _unite(scores, record.scores, "scores of", name)
+        _unite(fits, {t.model: t for t in record.temperatures}, "temperature of", name)
+        _unite(scaled, record.scaled, "scaled answers to", name)
         _unite(repeats, record.repeats, "repeats of", name)
         _unite(repeat_scores, record.repeat_scores, "repeats of", name)
     skipped = {(e.model, e.set_key): e for r in records for e in r.not_applicable}
@@ -73,6 +77,8 @@ def merge(records: Sequence[RunRecord], names: Sequence[str]) -> RunRecord:
         near_ties=ties,
         warnings=tuple(dict.fromkeys(line for record in records for line in record.warnings)),
         not_applicable=tuple(skipped.values()),
+        temperatures=tuple(fits.values()),
+        scaled=scaled,
         repeats=repeats,
         repeat_scores=repeat_scores,
         gate=None,

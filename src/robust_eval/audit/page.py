@@ -26,6 +26,7 @@ from robust_eval.records import (
     RunRecord,
     ShiftedSet,
     TaskKind,
+    Temperature,
 )
 from robust_eval.report import matrix
 
@@ -113,6 +114,14 @@ def _record(found: Mapping[str, Any]) -> RunRecord:
         gate=decode(GateResult | None, found["gate"], "gate"),  # type: ignore[arg-type]
         panel=decode(Panel | None, found.get("panel"), "panel"),  # type: ignore[arg-type]
         lines=decode(tuple[ReferenceLine, ...], found.get("lines", []), "lines"),
+        temperatures=decode(tuple[Temperature, ...], found.get("temperatures", []), "temperatures"),
+        scaled={
+            (row["model"], row["set"]): tuple(
+                None if value is None else value / matrix.SURE for value in row["scaled"]
+            )
+            for row in found["answers"]
+            if "scaled" in row
+        },
     )
 
 

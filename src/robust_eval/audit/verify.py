@@ -27,6 +27,7 @@ from robust_eval.score import (
     gaps,
     mean_scores,
     reference_lines,
+    refitted,
     score_all,
     score_repeats,
 )
@@ -140,6 +141,7 @@ def _figures(record: RunRecord) -> list[Finding]:
             ),
         ),
         ("analysis", record.analysis, record.analysis and analysis(record, level=level)),
+        ("temperatures", record.temperatures, tuple(map(refitted, record.temperatures))),
         ("reference lines", record.lines, reference_lines(record, level=level)),
         ("gate", record.gate, None if record.gate is None else judge_again(record)),
     ):
@@ -153,6 +155,7 @@ def _what(record: RunRecord) -> list[str]:
         f"{len(record.gaps)} gaps",
         f"{len(record.comparisons)} comparisons",
         *(["analysis"] if record.analysis else []),
+        *(["temperatures"] if record.temperatures else []),
         *(["reference lines"] if record.panel else []),
         *([f"{len(record.gate.checks)} checks of the gate"] if record.gate else []),
     ]

@@ -52,7 +52,7 @@ def settings_of(options: dict[str, Any]) -> tuple[Settings, Output]:
                 "device", "dtype", "batch_size", "model_version", "repeats", "prompting", "select", "samples", "vote", "temperature", "chat", "prompt_source", "base_url", "endpoint",
                 "attack_budget", "attack_limit", "attack_models", "attack_control", "rewriter",
                 "truncation", "layer_decay", "class_weights", "mixed_precision", "gradient_checkpointing",
-                "validity",
+                "validity", "temperature_scaling",
             )
         },
     )  # fmt: skip

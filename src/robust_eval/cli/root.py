@@ -141,6 +141,7 @@ OPTIONS = (
     click.option("--rewriter", metavar="SPEC", help="Model that rewrites the test for --shift rewrite:STYLE (formal, informal, paraphrase, simple)."),
     click.option("--attack-model", "attack_models", multiple=True, metavar="SPEC", help="Model or baseline of this run to attack. Repeatable. [default: each of them]"),
     click.option("--attack-control", is_flag=True, help="Beside each search on texts, random changes with as many queries for each example: what the search is worth."),
+    click.option("--temperature-scaling", is_flag=True, help="Fit a temperature for each model on 200 held-out in-distribution examples, and show calibration before and after."),
     click.option("--panel", default="auto", show_default=True, metavar="FILE|NAME|off", help="Panel of models behind the reference line (robust-eval panel); auto: the embedded one on the same data."),
     *GATE_OPTIONS,
     *HOSTED_OPTIONS,

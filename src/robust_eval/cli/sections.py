@@ -8,7 +8,7 @@ import click
 
 # Heading, then its options in the order in which they are shown.
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("What is compared", ("--model", "--baseline", "--dataset", "--shift", "--ood", "--limit", "--seed", "--preset", "--panel")),
+    ("What is compared", ("--model", "--baseline", "--dataset", "--shift", "--ood", "--limit", "--seed", "--preset", "--panel", "--temperature-scaling")),
     ("Data", ("--task", "--column", "--label-map", "--train", "--train-size", "--split", "--encoding")),
     ("Prompting", ("--shots", "--select", "--prompt-source", "--draws", "--scoring", "--prompting", "--template", "--chat", "--label-word", "--calibrate", "--length-normalised", "--max-new-tokens", "--temperature", "--samples", "--vote", "--repeats")),
     ("Fine-tuning", ("--seeds", "--equal-budgets", "--epochs", "--learning-rate", "--train-batch-size", "--layer-decay", "--class-weights", "--mixed-precision", "--gradient-checkpointing", "--truncation", "--max-length")),

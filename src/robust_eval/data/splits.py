@@ -20,6 +20,7 @@ class Splits:
     dev: tuple[Example, ...]  # held out of the training part, for early stopping
     demonstrations: tuple[Example, ...]  # the pool that few-shot prompts draw from
     summary: dict[str, Any] = field(default_factory=dict)  # JSON-able
+    calibration: tuple[Example, ...] = ()  # that a temperature is fitted on, and nothing else
 
 
 def make_splits(
@@ -32,6 +33,7 @@ def make_splits(
     seed: int,
     dev_share: float = 0.1,
     shots: int | None = None,
+    calibration_size: int = 0,
 ) -> Splits:
     """Test, training, held-out and demonstration examples that share no text and no source item.
 
@@ -41,7 +43,8 @@ def make_splits(
     they are. Then at least half of the data stays for the test, and a smaller training part is noted.
 
     Draws depend on the seed and the ids alone: not on the order of the rows; a smaller `limit` is a prefix of a
-    larger one. `shots` is how many demonstrations are really needed (default: the whole pool).
+    larger one. `shots` is how many demonstrations are really needed (default: the whole pool). `calibration_size` further
+    examples are kept from everything else; the other parts stay as they are while there is enough.
 
     Raises: DataError when nothing is left to test on or to draw demonstrations from, or when labels disagree.
     """
@@ -51,7 +54,8 @@ def make_splits(
     unique = _unique(dataset)
     order = balanced_order(unique.examples, labelled=task.has_labels, seed=seed, purpose="split")
     notes: list[str] = []
-    test = order[: _test_size(len(order), train, limit, train_size + pool_size, notes)]
+    others = train_size + pool_size + calibration_size
+    test = order[: _test_size(len(order), train, limit, others, notes)]
     if train is None:
         source, unique_train, removed = dataset, unique, 0
         taken = Sources(test, same_file=True)
@@ -65,12 +69,18 @@ def make_splits(
     share = len(candidates) * pool_size // max(pool_size + train_size, len(candidates), 1)
     share = pool_size if len(candidates) >= pool_size + train_size else max(share, needed)
     pool, rest = _carve(task, candidates, share, seed)
-    dev, rest = _carve(task, rest, round(min(train_size, len(rest)) * dev_share), seed)
-    training, _ = _carve(task, rest, train_size - len(dev), seed)
+    most = min(train_size, max(len(rest) - calibration_size, len(rest) // 2))
+    dev, rest = _carve(task, rest, round(most * dev_share), seed)
+    training, rest = _carve(task, rest, most - len(dev), seed)
+    calibration, _ = _carve(task, rest, calibration_size, seed)
     if len(pool) < pool_size:
         notes.append(f"demonstration pool: {len(pool):,} of the {pool_size:,} asked for")
     if len(dev) + len(training) < train_size:
         notes.append(f"training data: {len(dev) + len(training):,} of the {train_size:,} asked for")
+    if len(calibration) < calibration_size:
+        notes.append(
+            f"calibration part: {len(calibration):,} of the {calibration_size:,} asked for"
+        )
     if train is not None:
         notes += [f"training source: {note}" for note in unique_train.note()]
         if removed:
@@ -83,6 +93,7 @@ def make_splits(
             "train": len(training),
             "dev": len(dev),
             "demonstrations": len(pool),
+            **({"calibration": len(calibration)} if calibration_size else {}),
         },
         "label_counts": {
             "test": label_counts(test),
@@ -107,7 +118,7 @@ def make_splits(
         },
         "notes": notes,
     }
-    return Splits(drawn, tuple(training), tuple(dev), tuple(pool), summary)
+    return Splits(drawn, tuple(training), tuple(dev), tuple(pool), summary, tuple(calibration))
 
 
 def _check_sizes(limit: int | None, train_size: int, pool_size: int, dev_share: float) -> None:

@@ -13,6 +13,7 @@ from robust_eval.records import (
     CLEAN,
     Dataset,
     Demonstrated,
+    Example,
     Model,
     NotApplicable,
     Prediction,
@@ -24,6 +25,7 @@ from robust_eval.records import (
 )
 
 NO_PROMPT = "it has no prompt"
+CALIBRATION = "calibration part"  # stands for a set's key; no set can have a key with a space in it
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Answers:
     not_applicable: list[NotApplicable] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     calls: int = 0  # answers that had to be computed
+    calibration: dict[str, tuple[Prediction, ...]] = field(default_factory=dict)  # by model
 
 
 def ask_all(
@@ -44,6 +47,7 @@ def ask_all(
     cache: PredictionCache,
     *,
     repeats: int = 1,
+    calibration: Sequence[Example] = (),
     progress: Progress = silent,
 ) -> Answers:
     """Every model's answers to the clean set and every shifted one.
@@ -52,7 +56,8 @@ def ask_all(
     unchanged texts are answered once; each prompt-side set, and each that brings demonstrations of its
     own domain, goes through one of its own. Stochastic
     models answer the clean set `repeats` times: what differs between two such answers is noise.
-    A model's weights leave the memory when the next one does not share them.
+    A model's weights leave the memory when the next one does not share them. `calibration`
+    examples are asked by themselves, so that no other batch is another for them.
     """
     answers = Answers()
     for model, following in zip(models, (*models[1:], None), strict=True):
@@ -63,6 +68,10 @@ def ask_all(
             elif shifted.demonstrations and isinstance(model, Demonstrated):
                 shown = model.with_demonstrations(shifted.demonstrations)
                 _ask_set(shown, shifted, cache, answers, progress)
+        if calibration:
+            requests = [Request(example, CALIBRATION) for example in calibration]
+            given = tuple(predict(model, requests, cache, progress=progress))
+            answers.calibration[model.card.name] = given
         if not model.card.deterministic:
             for repeat in range(1, repeats):
                 again = model.with_repeat(repeat) if isinstance(model, Sampled) else model

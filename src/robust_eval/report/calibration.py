@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from robust_eval.records import CLEAN, FAMILIES, Prediction, RunRecord, Status
@@ -35,6 +35,19 @@ class ModelCalibration:
     columns: tuple[str, ...]
     rows: tuple[BinRow, ...]
     error: str  # expected calibration error in words; "" when the run has none
+    temperature: str = ""  # what scaling did, in words; "" when it was not asked for
+    scaled: str = ""  # the diagram after scaling, as SVG
+    scaled_columns: tuple[str, ...] = ()
+    scaled_rows: tuple[BinRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledRow:
+    """One model on one set: each figure before scaling and after."""
+
+    series: int
+    set_key: str
+    figures: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class CalibrationView:
     legend: tuple[Legend, ...]
     models: tuple[ModelCalibration, ...]
     without: tuple[str, ...]  # models that give no probabilities
+    scaling: tuple[ScaledRow, ...] = ()  # ECE, Brier, log loss, AURC
 
 
 def calibration(record: RunRecord) -> CalibrationView | None:
@@ -70,13 +84,88 @@ def calibration(record: RunRecord) -> CalibrationView | None:
             "texts and under each kind of shift. Under the diagonal it is surer than right. The table "
             "below has the same figures.",
         )
+        said, scaled, scaled_columns, scaled_rows = _scaled(record, card.name, groups, at)
+        columns, rows = _table(lines)
         models.append(
-            ModelCalibration(at, name(card.name), svg, *_table(lines), _error(record, card.name))
+            ModelCalibration(
+                at,
+                name(card.name),
+                svg,
+                columns,
+                rows,
+                _error(record, card.name),
+                said,
+                scaled,
+                scaled_columns,
+                scaled_rows,
+            )
         )
     if not models:
         return None
     legend = tuple(Legend(label, legend_mark(i, "c"), i % COLOURS) for i, label in enumerate(order))
-    return CalibrationView(legend, tuple(models), tuple(without))
+    return CalibrationView(legend, tuple(models), tuple(without), _before_and_after(record))
+
+
+def _scaled(
+    record: RunRecord, model: str, groups: Mapping[str, Sequence[str]], at: int
+) -> tuple[str, str, tuple[str, ...], tuple[BinRow, ...]]:
+    """What temperature scaling did, in words, as a diagram and as its table; empty where it was not asked for."""
+    fitted = next((t for t in record.temperatures if t.model == model), None)
+    if fitted is None:
+        return "", "", (), ()
+    if fitted.value is None or fitted.log_loss is None or fitted.scaled_log_loss is None:
+        return f"No temperature: {fitted.note}.", "", (), ()
+    order = list(groups)
+    lines = []
+    for label, keys in groups.items():
+        pairs = (
+            (sure, score >= 1.0)
+            for key in keys
+            for sure, score in zip(
+                record.scaled.get((model, key), ()),
+                record.scores.get((model, key, primary(record)), ()),
+                strict=False,
+            )
+            if sure is not None and score is not None
+        )
+        if bins := binned(pairs):
+            lines.append(Reliability(order.index(label), label, bins))
+    bound = f" ({fitted.note})" if fitted.note else ""
+    said = (
+        f"Temperature {n.number(fitted.value, 2)}{bound}, fitted on {n.counted(fitted.n, 'held-out example')} of "
+        f"the clean set's domain; log loss there from {n.number(fitted.log_loss, 3)} to "
+        f"{n.number(fitted.scaled_log_loss, 3)} nats."
+    )
+    if not lines:
+        return said, "", (), ()
+    svg = reliability_diagram(
+        lines,
+        ident=f"scaled{at}",
+        title=f"Reliability of {name(model)} after temperature scaling",
+        description="The same answers with their probabilities after temperature scaling. The table below has the "
+        "same figures.",
+    )
+    return said, svg, *_table(lines)
+
+
+def _before_and_after(record: RunRecord) -> tuple[ScaledRow, ...]:
+    if record.analysis is None:
+        return ()
+    index = {card.name: i for i, card in enumerate(record.models)}
+    before = {(c.model, c.set_key): c for c in record.analysis.calibrations}
+    keys = {CLEAN, *(s.key for s in record.sets)}
+    return tuple(
+        ScaledRow(
+            index[after.model],
+            name(after.set_key),
+            tuple(
+                (n.number(getattr(then, figure), 3), n.number(getattr(after, figure), 3))
+                for figure in ("ece_10", "brier", "log_loss", "aurc")
+            ),
+        )
+        for after in record.analysis.scaled
+        if (then := before.get((after.model, after.set_key))) and after.set_key in keys
+    )
 
 
 def binned(answers: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:

@@ -23,7 +23,7 @@ def further(record: RunRecord) -> tuple[Table, ...] | None:
     """Every table that has a row; None for runs that hold no such figures."""
     if record.analysis is None:
         return None
-    makers = (_worst, _curves, _relative, _corruption, _noise, _calibration)
+    makers = (_worst, _curves, _relative, _corruption, _noise, _calibration, _risk)
     tables = tuple(table for maker in makers if (table := maker(record)).rows)
     return tables or None
 
@@ -172,3 +172,29 @@ def _calibration(record: RunRecord) -> Table:
         rows,
         2,
     )  # fmt: skip
+
+
+def _risk(record: RunRecord) -> Table:
+    assert record.analysis is not None
+    known = {(c.model, c.set_key): c.risk for c in record.analysis.calibrations}
+    found = [(c, "") for c in record.analysis.calibrations]
+    found += [
+        (c, ", temperature scaled")
+        for c in record.analysis.scaled
+        if c.risk != known.get((c.model, c.set_key))
+    ]
+    return Table(
+        "risk-coverage",
+        "Risk by coverage: the share wrong, in percent, when only the surest tenth, two tenths and so on are "
+        "answered. A temperature never changes which of two labels is surer, so with two labels these stay.",
+        ("Model", "Set", *(f"{tenth * 10}%" for tenth in range(1, 11))),
+        tuple(
+            (
+                name(c.model),
+                (CLEAN if c.set_key == CLEAN else name(c.set_key)) + said,
+                *(n.points(wrong) for _, wrong in c.risk),
+            )
+            for c, said in found
+        ),
+        2,
+    )

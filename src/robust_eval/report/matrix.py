@@ -117,6 +117,7 @@ def pack(record: RunRecord) -> str:
         "analysis": None if record.analysis is None else asdict(record.analysis),
         "panel": None if record.panel is None else asdict(record.panel),
         "lines": [asdict(line) for line in record.lines],
+        "temperatures": [asdict(fitted) for fitted in record.temperatures],
         # Which data a panel must be about; only where there is one.
         "origin": (record.splits.get("fingerprints") or {}).get("dataset")
         if record.panel
@@ -194,6 +195,10 @@ def _answers(
         packed["sure"] = [None if value is None else round(value * SURE) for value in sure]
     if any(p.strict is not None for p in predictions):
         packed["strict"] = "".join(READ[p.strict] for p in predictions)
+    if (model, key) in record.scaled:
+        packed["scaled"] = [
+            None if value is None else round(value * SURE) for value in record.scaled[model, key]
+        ]
     if key == CLEAN and any(m == model for m, _, _ in record.repeats):
         packed["says"] = _says(record, model, predictions)
     return packed

@@ -9,6 +9,7 @@ from robust_eval.score.lines import origin, panel_line, panel_mismatch, referenc
 from robust_eval.score.members import mean_scores
 from robust_eval.score.metrics import METRICS, quality_of, score_prediction
 from robust_eval.score.table import score_all, score_repeats
+from robust_eval.score.temperatures import refitted, scaled_confidences, temperatures
 
 __all__ = [
     "METRICS",
@@ -23,7 +24,10 @@ __all__ = [
     "panel_mismatch",
     "quality_of",
     "reference_lines",
+    "refitted",
+    "scaled_confidences",
     "score_all",
     "score_prediction",
     "score_repeats",
+    "temperatures",
 ]

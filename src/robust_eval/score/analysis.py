@@ -43,6 +43,7 @@ def analysis(record: RunRecord, *, level: float = 0.95) -> Analysis:
         relative_drops=tuple(_relative_drops(record, table, level)),
         corruption_errors=tuple(_corruption_errors(record, table)),
         extractions=tuple(extractions(record, level=level)),
+        scaled=tuple(_calibrations(record, scaled=True)),
     )
 
 
@@ -57,16 +58,19 @@ def confidence(prediction: Prediction, labels: Sequence[str]) -> float | None:
     return None if math.isnan(score) else round(math.exp(min(score, 0.0)), DIGITS)
 
 
-def _calibrations(record: RunRecord) -> Iterator[Calibration]:
+def _calibrations(record: RunRecord, *, scaled: bool = False) -> Iterator[Calibration]:
     metric = record.dataset.task.metrics[0].name
     for card in record.models:
         for key in (CLEAN, *(s.key for s in record.sets)):
             answers = record.predictions.get((card.name, key), ())
             scores = record.scores.get((card.name, key, metric), ())
+            own = [confidence(p, record.dataset.labels) for p in answers]
             pairs = [
                 (sure, score >= 1.0)
-                for p, score in zip(answers, scores, strict=False)
-                if score is not None and (sure := confidence(p, record.dataset.labels)) is not None
+                for sure, score in zip(
+                    record.scaled.get((card.name, key), ()) if scaled else own, scores, strict=False
+                )
+                if score is not None and sure is not None
             ]
             if pairs:
                 yield _calibration(card.name, key, [c for c, _ in pairs], [r for _, r in pairs])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from robust_eval.errors import DataError, OutputError
 from robust_eval.files import atomic_write, explained, remove_partial, write_atomic
 from robust_eval.records import SCHEMA_VERSION, RunRecord
+from robust_eval.score import scaled_confidences
 from robust_eval.store.reading import recorded
 from robust_eval.store.writing import example_table, prediction_table, run_json
 
@@ -94,7 +96,9 @@ def load(path: Path) -> RunRecord:
         if not (path / name).is_file():
             raise DataError(f"{path} lacks {name}; give the run's command again with --overwrite")
     try:
-        return recorded(data, pq.read_table(path / EXAMPLES), pq.read_table(path / PREDICTIONS))
+        tables = pq.read_table(path / EXAMPLES), pq.read_table(path / PREDICTIONS)
+        record = recorded(data, *tables)
+        return dataclasses.replace(record, scaled=scaled_confidences(record))
     except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged: {str(error)[:200]}") from error
 

@@ -32,6 +32,7 @@ from robust_eval.records import (
     Status,
     Target,
     TaskKind,
+    Temperature,
 )
 from robust_eval.store.columns import column
 
@@ -92,6 +93,7 @@ def recorded(data: dict[str, Any], examples: pa.Table, predictions: pa.Table) ->
         human=decode(HumanCheck | None, data.get("human"), "human"),  # type: ignore[arg-type]
         panel=decode(Panel | None, data.get("panel"), "panel"),  # type: ignore[arg-type]
         lines=decode(tuple[ReferenceLine, ...], data.get("lines", []), "lines"),
+        temperatures=decode(tuple[Temperature, ...], data.get("temperatures", []), "temperatures"),
     )
 
 

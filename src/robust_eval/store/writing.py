@@ -49,6 +49,7 @@ def run_json(record: RunRecord) -> dict[str, Any]:
         "validity": dict(record.validity),
         "human": None if record.human is None else dataclasses.asdict(record.human),
         "panel": None if record.panel is None else dataclasses.asdict(record.panel),
+        "temperatures": [dataclasses.asdict(fitted) for fitted in record.temperatures],
         "lines": [dataclasses.asdict(line) for line in record.lines],
     }
 
