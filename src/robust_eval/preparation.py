@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from robust_eval.attack import AttackPlan, check_attacks, victims_of
@@ -12,6 +12,7 @@ from robust_eval.contenders import model_context, model_groups
 from robust_eval.data import Reading, Splits, load, make_splits, training_spec
 from robust_eval.errors import UsageError
 from robust_eval.models.account import Account
+from robust_eval.models.context import ModelContext
 from robust_eval.models.groups import Group
 from robust_eval.recipes import Plan
 from robust_eval.records import Dataset, Model, Progress, ShiftedSet, silent
@@ -36,6 +37,7 @@ class Prepared:
     victims: tuple[Model, ...] = ()  # the models that attacks are made against
     rewrites: tuple[RewritePlan, ...] = ()
     writers: tuple[Model, ...] = ()  # one for each rewrite, in order
+    attack_writers: Mapping[str, Model] = field(default_factory=dict)  # by style
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -70,7 +72,22 @@ def prepare(
         victims=victims,
         rewrites=rewrites,
         writers=writers,
+        attack_writers=_attack_writers(attacks, settings, context),
     )
+
+
+def _attack_writers(
+    attacks: Sequence[AttackPlan], settings: Settings, context: ModelContext
+) -> dict[str, Model]:
+    """The models that rewrite texts for attacks, by style."""
+    styles = {style: plan.shift for plan in attacks for style in plan.styles}
+    if styles and settings.rewriter is None:
+        raise UsageError(
+            f"the attack {next(iter(styles.values()))} rewrites texts and needs a model that writes; give --rewriter "
+            "SPEC, for instance hf:Qwen/Qwen3-8B"
+        )
+    plans = [RewritePlan(style, settings.seed) for style in styles]
+    return dict(zip(styles, rewriters(plans, settings.rewriter, context), strict=True))
 
 
 def read_data(

@@ -136,7 +136,8 @@ def inputs_fingerprint(ready: Prepared) -> str:
     for examples in texts:
         parts.append(f"{len(examples)} examples")
         parts += (f"{e.id} {sorted(e.inputs.items())!r} {e.target!r}" for e in examples)
-    parts += (model.card.fingerprint for model in (*ready.models, *ready.writers))
+    writers = (*ready.writers, *ready.attack_writers.values())
+    parts += (model.card.fingerprint for model in (*ready.models, *writers))
     parts += (f"{plan.key} {plan.seed} {plan.attack.parts}" for plan in ready.attacks)
     return hexdigest("inputs", *parts)
 

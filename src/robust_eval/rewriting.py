@@ -114,28 +114,43 @@ def rewritten_sets(
     )
 
 
-def _rewritten(
-    clean: Dataset, plan: RewritePlan, model: Model, cache: PredictionCache, progress: Progress
-) -> ShiftedSet:
-    fields = clean.task.perturbable
+def rewrites(
+    examples: Sequence[Example],
+    fields: Sequence[str],
+    style: str,
+    model: Model,
+    cache: PredictionCache,
+    *,
+    progress: Progress = silent,
+) -> list[dict[str, str]]:
+    """These fields of each example as the model writes them, same order; what it left unanswered stays as it was.
+
+    Raises InfrastructureError when it answered nothing.
+    """
+    key = PREFIX + style
     requests = [
-        Request(Example(f"{e.id}\n{name}", {"question": e.inputs[name]}, (), e.source_id), plan.key)
-        for e in clean.examples
+        Request(Example(f"{e.id}\n{name}", {"question": e.inputs[name]}, (), e.source_id), key)
+        for e in examples
         for name in fields
     ]
     answers = predict(model, requests, cache, progress=progress)
-    if all(answer.status is Status.FAILED for answer in answers):
+    if answers and all(answer.status is Status.FAILED for answer in answers):
         raise InfrastructureError(
             f"the rewriter {model.card.name} answered none of {len(answers)} requests"
         )
     texts = iter(answers)
+    return [{name: _text(next(texts), e.inputs[name]) for name in fields} for e in examples]
+
+
+def _rewritten(
+    clean: Dataset, plan: RewritePlan, model: Model, cache: PredictionCache, progress: Progress
+) -> ShiftedSet:
+    fields = clean.task.perturbable
+    written = rewrites(clean.examples, fields, plan.style, model, cache, progress=progress)
     examples, doses = [], []
-    for example in clean.examples:
-        inputs = dict(example.inputs)
-        for name in fields:
-            inputs[name] = _text(next(texts), example.inputs[name])
-        examples.append(dataclasses.replace(example, inputs=inputs))
-        doses.append(dose([(example.inputs[name], inputs[name]) for name in fields]))
+    for example, texts in zip(clean.examples, written, strict=True):
+        examples.append(dataclasses.replace(example, inputs={**example.inputs, **texts}))
+        doses.append(dose([(example.inputs[name], texts[name]) for name in fields]))
     kept = sum(not realised.changed for realised in doses)
     return ShiftedSet(
         family="domain",

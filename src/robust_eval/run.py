@@ -208,6 +208,7 @@ def _written_by_models(
         limit=limit,
         seed=settings.seed,
         control=control,
+        writers=ready.attack_writers,
         progress=progress,
     )
 

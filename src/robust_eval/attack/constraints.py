@@ -142,9 +142,7 @@ WORD_CONSTRAINTS: Mapping[str, type[WordConstraint]] = {
     kind.name: kind
     for kind in (NoRepeat, NoStopwords, MinWordLength, ProtectedWords, MaxWords, OnlyFields)
 }
-DRAFT_CONSTRAINTS: Mapping[str, type[DraftConstraint]] = {
-    kind.name: kind for kind in (EditDistance, EditRate, WordsChanged)
-}
+TEXT_CONSTRAINTS: tuple[type[DraftConstraint], ...] = (EditDistance, EditRate, WordsChanged)
 
 
 @dataclass(frozen=True, slots=True)

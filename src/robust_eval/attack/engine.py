@@ -17,6 +17,7 @@ from robust_eval.attack.draft import Draft
 from robust_eval.attack.goal import Goal, Judged, Situation, best, better, goal_for
 from robust_eval.attack.recipe import Attack
 from robust_eval.attack.search import Ask, Expand, Filter, Open, Steps
+from robust_eval.attack.tools import Tools
 from robust_eval.errors import InfrastructureError
 from robust_eval.models.cache import PredictionCache
 from robust_eval.models.predict import Request, predict
@@ -70,14 +71,18 @@ def attack_all(
     key: str,
     seed: int,
     budgets: Sequence[int],
+    tools: Tools | None = None,
     progress: Progress = silent,
 ) -> list[Attacked]:
     """One result for each example, same order; at most `budgets[i]` texts are asked for example i.
 
     The result depends on the victim's answers, the seed and the examples alone. Raises InfrastructureError when the
-    victim answers nothing at all in a round, RecipeError when the goal does not fit the task.
+    victim answers nothing at all in a round, RecipeError when the goal does not fit the task, ModelError when a part
+    of the attack needs what is not installed.
     """
     goal = goal_for(attack.goal, situation)
+    attack = attack.equipped(tools or Tools(cache))
+    attack.foresee(examples, fields)
     waiting: Iterator[Running] = iter(
         [
             Running(

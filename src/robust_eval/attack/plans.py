@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from robust_eval.attack.recipe import Attack
 from robust_eval.attack.textattack_recipes import TextattackRecipe
+from robust_eval.attack.tools import Tools
 from robust_eval.attack.vocabulary import Trigger
 from robust_eval.records import Family
 
@@ -31,6 +32,12 @@ class AttackPlan:
         assert isinstance(self.attack, Attack)
         return self.attack
 
+    def equipped(self, tools: Tools) -> AttackPlan:
+        """The plan with what the attack's parts need. Raises ModelError for what is not installed."""
+        if isinstance(self.attack, TextattackRecipe):
+            return self
+        return replace(self, attack=self.attack.equipped(tools))
+
     @property
     def trigger(self) -> Trigger | None:
         """The words that are looked for; None where each text, or the instruction, is changed itself."""
@@ -42,6 +49,11 @@ class AttackPlan:
     def shared(self) -> bool:
         """Whether it makes one change for many examples, found on half of them."""
         return self.on_instruction or self.trigger is not None
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles in which a model is to rewrite texts for it."""
+        return self.attack.styles if isinstance(self.attack, Attack) else ()
 
     @property
     def shift(self) -> str:

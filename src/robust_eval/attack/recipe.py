@@ -16,12 +16,12 @@ Every part is named from a table of its own; its other keys are the fields of th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_type_hints
 
 from robust_eval.attack.constraints import (
-    DRAFT_CONSTRAINTS,
+    TEXT_CONSTRAINTS,
     WORD_CONSTRAINTS,
     DraftConstraint,
     Limits,
@@ -29,18 +29,29 @@ from robust_eval.attack.constraints import (
 )
 from robust_eval.attack.draft import WHOLE, Draft
 from robust_eval.attack.goal import GOALS, Goal
+from robust_eval.attack.meaning import READING_CONSTRAINTS
 from robust_eval.attack.populations import Beam, Population
 from robust_eval.attack.proposals import CHARACTER_PROPOSALS, Proposal
 from robust_eval.attack.search import Greedy, RandomWalk, Search
 from robust_eval.attack.substitutes import SUBSTITUTES
+from robust_eval.attack.tools import NeedsTools, Tools
 from robust_eval.attack.vocabulary import Trigger, VocabularyWord
+from robust_eval.attack.whole_texts import WHOLE_TEXTS, LlmRewrite
 from robust_eval.errors import RecipeError, did_you_mean
+from robust_eval.records import Example
 from robust_eval.rng import stream
 
 KEYS = ("name", "source", "departs", "goal", "search", "proposals", "constraints", "trigger")
 MOST_PARTS = 32  # of one kind in an attack
-_KINDS: tuple[type[Proposal], ...] = (*CHARACTER_PROPOSALS, *SUBSTITUTES, VocabularyWord)
+_KINDS: tuple[type[Proposal], ...] = (
+    *CHARACTER_PROPOSALS,
+    *SUBSTITUTES,
+    *WHOLE_TEXTS,
+    VocabularyWord,
+)
 PROPOSALS: Mapping[str, type[Proposal]] = {kind.name: kind for kind in _KINDS}
+_READ: tuple[type[DraftConstraint], ...] = (*TEXT_CONSTRAINTS, *READING_CONSTRAINTS)
+DRAFT_CONSTRAINTS: Mapping[str, type[DraftConstraint]] = {kind.name: kind for kind in _READ}
 SEARCHES: Mapping[str, type[Search]] = {
     kind.name: kind for kind in (Greedy, Beam, Population, RandomWalk)
 }
@@ -78,6 +89,28 @@ class Attack:
                 *kinds,
             )
         )
+
+    def equipped(self, tools: Tools) -> Attack:
+        """The attack with what its parts need. Raises ModelError, with the remedy, for what is not installed."""
+        return replace(
+            self,
+            proposals=tuple(_equipped(part, tools) for part in self.proposals),
+            limits=replace(
+                self.limits, drafts=tuple(_equipped(part, tools) for part in self.limits.drafts)
+            ),
+        )
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles in which a model is to rewrite texts for it, each once."""
+        found = (p.listed for p in self.proposals if isinstance(p, LlmRewrite))
+        return tuple(dict.fromkeys(style for listed in found for style in listed))
+
+    def foresee(self, examples: Sequence[Example], fields: Sequence[str]) -> None:
+        """Lets proposals that ask a model ask about all of these examples at once."""
+        for proposal in self.proposals:
+            if isinstance(proposal, LlmRewrite):
+                proposal.foresee(examples, fields)
 
     def positions(self, draft: Draft, protect: frozenset[int]) -> tuple[int, ...]:
         """Where the draft may change now; `draft.WHOLE` first where a proposal rewrites the text."""
@@ -158,6 +191,10 @@ def _trigger(value: Any, where: str) -> Trigger:
     return _made({"trigger": Trigger}, {"name": "trigger", **value}, "part", where)
 
 
+def _equipped(part: T, tools: Tools) -> T:
+    return part.equipped(tools) if isinstance(part, NeedsTools) else part
+
+
 def _parts(value: Any, key: str, where: str) -> list[Mapping[str, Any]]:
     if not isinstance(value, list) or len(value) > MOST_PARTS:
         raise RecipeError(f"{where}: {key} must be a list of at most {MOST_PARTS} tables")
@@ -179,7 +216,8 @@ def _made(known: Mapping[str, type[T]], part: Mapping[str, Any], kind: str, wher
         raise RecipeError(f"{where}: unknown {kind} {name!r}{did_you_mean(name, known)}")
     cls: Any = known[name]
     hints = get_type_hints(cls)
-    types = {f.name: hints[f.name] for f in dataclasses.fields(cls)}
+    # What is not shown is no recipe's to set: `equipped` fills it in.
+    types = {f.name: hints[f.name] for f in dataclasses.fields(cls) if f.repr}
     values = {key: value for key, value in part.items() if key != "name"}
     for key, value in values.items():
         if key not in types:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from robust_eval.attack.plans import AttackPlan
 from robust_eval.attack.recipe import Attack
 from robust_eval.attack.shared import halves, shared_goal
 from robust_eval.attack.textattack_recipes import TextattackRecipe
+from robust_eval.attack.tools import Tools
 from robust_eval.attack.triggers import trigger_field, trigger_set
 from robust_eval.errors import UsageError, did_you_mean
 from robust_eval.models.cache import PredictionCache
@@ -45,19 +46,22 @@ def attack_sets(
     limit: int | None,
     seed: int,
     control: bool = False,
+    writers: Mapping[str, Model] | None = None,
     progress: Progress = silent,
 ) -> tuple[ShiftedSet, ...]:
     """One set per attack and victim, in that order, each with `built_against`.
 
     With `control` random changes are tried beside each search on texts, with as many queries.
     All hold the same `limit` examples of the clean set, drawn by seed; where an attack did not succeed the text is the
-    original. Raises RecipeError when a goal does not fit the task, InfrastructureError when a victim stops answering;
-    what was answered is in the cache, so that the same call resumes.
+    original. `writers` rewrite texts, by style. Raises RecipeError when a goal does not fit the task, ModelError when an
+    attack needs what is not installed, InfrastructureError when a victim stops answering; what was answered is in the cache, so that the same call resumes.
     """
     chosen = attacked_examples(dataset, limit, seed)
     situation = Situation(dataset.task.kind, dataset.labels, quality)
     sets: list[ShiftedSet] = []
-    for plan in plans:
+    tools = Tools(cache, writers or {})
+    # All before the first query: what is not installed ends the run at its start.
+    for plan in [plan.equipped(tools) for plan in plans]:
         for victim in instructed(victims, plan) if plan.on_instruction else victims:
             if plan.shared:
                 made = _shared_set(
@@ -84,6 +88,7 @@ def attack_sets(
             if isinstance(plan.attack, TextattackRecipe):
                 attack = partial(textattack_all, plan.attack)
             else:
+                how["tools"] = tools
                 attack = partial(attack_all, plan.attack)
             results = attack(victim, chosen, cache, key=key, budgets=budgets, **how)
             walked: Sequence[AttackOutcome | None] = [None] * len(results)

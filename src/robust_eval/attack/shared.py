@@ -27,6 +27,8 @@ from robust_eval.errors import DataError, InfrastructureError, RecipeError
 from robust_eval.records import Dataset, Example, Prediction, Progress, Status, silent
 from robust_eval.rng import hexdigest, stream
 
+OUTWEIGHS = 10  # one turned answer against the probability of one
+
 Ask = Callable[[Sequence[Draft]], list[list[Prediction]]]
 """The victim's answers to the development examples under each of these versions."""
 
@@ -84,10 +86,10 @@ class Development:
     key: str
 
     def judged(self, draft: Draft, answers: Sequence[Prediction]) -> Judged:
-        """The version by the mean probability of wrong answers (the share of them, where the victim gives none).
+        """The version by its share of wrong answers and, `OUTWEIGHS` times less, the mean probability of them.
 
-        The search sees every small step in it; what is reported is the task's own metric, `score`.
-        Raises InfrastructureError when no answer came.
+        The share is what is reported; the probability lets a search see the steps between two turned answers. Raises
+        InfrastructureError when no answer came.
         """
         pairs = self._answered(answers)
         if not pairs:
@@ -95,9 +97,10 @@ class Development:
                 f"none of the {len(answers)} requests of a round of the attack {self.key!r} was answered; "
                 "what was answered before is kept, the same command resumes"
             )
+        turned = [self._turned(answer, example) for answer, example in pairs]
         harm = [self._harm(answer, example) for answer, example in pairs]
-        reached = all(self._turned(answer, example) for answer, example in pairs)
-        return Judged(draft, None, math.fsum(harm) / len(harm), reached)
+        score = (OUTWEIGHS * sum(turned) + math.fsum(harm)) / len(pairs)
+        return Judged(draft, None, score, all(turned))
 
     def score(self, answers: Sequence[Prediction]) -> float:
         """The mean score of the answers that came, by the task's metric."""

@@ -1,5 +1,5 @@
 """What an attack may put in a word's place: synonyms, neighbours in embedding space, words that a masked model
-would write there, our own perturbations; and what it may add to a text."""
+would write there, our own perturbations."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from robust_eval.attack.draft import Draft
 from robust_eval.attack.proposals import Proposal, put
+from robust_eval.attack.tools import Tools
 from robust_eval.errors import ModelError, RecipeError
 from robust_eval.models.weights import demo_minilm
 from robust_eval.perturb import make
-from robust_eval.rng import below, choice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,10 @@ class WordnetSynonym:
     whole: ClassVar[bool] = False
     most: int = 1000
 
+    def equipped(self, tools: Tools) -> Self:
+        _wordnet()  # raises what is missing
+        return self
+
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
         word = draft.words[position]
         return put(draft, position, [_cased(word, s) for s in _synonyms(word.lower())[: self.most]])
@@ -53,6 +57,10 @@ class EmbeddingNeighbour:
     whole: ClassVar[bool] = False
     most: int = 20
     similarity: float = 0.5
+
+    def equipped(self, tools: Tools) -> Self:
+        demo_minilm()  # raises what is missing
+        return self
 
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
         word = draft.words[position]
@@ -78,6 +86,10 @@ class MaskedWord:
                 'masked-word needs a masked language model: model = "FOLDER" or an id such as '
                 '"bert-base-uncased"'
             )
+
+    def equipped(self, tools: Tools) -> Self:
+        _infill(self.model)  # raises what is missing
+        return self
 
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
         infill = _infill(self.model)
@@ -109,29 +121,6 @@ class OwnPerturbation:
         kind: Any = make(self.of, self.severity)
         word = draft.words[position]
         return put(draft, position, [kind.perturb(word, rng) for _ in range(self.draws)])
-
-
-@dataclass(frozen=True, slots=True)
-class RandomHandle:
-    """A random handle or address is put behind the text: nothing that could decide a label.
-
-    Source: the invariance tests of Ribeiro et al. (2020), arXiv:2005.04118.
-    """
-
-    name: ClassVar[str] = "random-handle"
-    whole: ClassVar[bool] = True
-    draws: int = 8
-
-    def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
-        field = draft.ends[-1][0]
-        text = draft.inputs[field]
-        return [draft.rewrite({field: f"{text} {_handle(rng)}".strip()}) for _ in range(self.draws)]
-
-
-def _handle(rng: Random) -> str:
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    made = "".join(choice(rng, letters) for _ in range(6))
-    return f"@{made}" if below(rng, 2) else f"https://example.com/{made}"
 
 
 def _cased(old: str, new: str) -> str:
@@ -253,5 +242,4 @@ SUBSTITUTES: tuple[type[Proposal], ...] = (
     EmbeddingNeighbour,
     MaskedWord,
     OwnPerturbation,
-    RandomHandle,
 )

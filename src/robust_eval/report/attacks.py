@@ -19,6 +19,7 @@ class AttackRow:
     series: int
     shift: str
     key: str
+    attack: str  # the key without the model that it names
     figures: AttackFigures
     clean: str  # score on the attacked examples
     robust: str
@@ -38,6 +39,7 @@ class TriggerRow:
 
     series: int
     key: str
+    attack: str
     label: str
     change: SharedChange
     text: str
@@ -104,6 +106,7 @@ def _triggers(record: RunRecord) -> tuple[TriggerRow, ...]:
         TriggerRow(
             at[s.built_against],
             name(s.key),
+            name(s.key.removesuffix(f">{s.built_against}")),
             name(change.label) if change.label else "all",
             change,
             name(change.after) if change.after else "none that hurts",
@@ -193,6 +196,7 @@ def _row(series: int, shift: str, f: AttackFigures) -> AttackRow:
         series=series,
         shift=shift,
         key=name(f.set_key),
+        attack=name(f.set_key.removesuffix(f">{f.model}")),
         figures=f,
         clean=n.percent(f.attacked / size),
         robust=n.percent(1.0 - f.wrong.value),

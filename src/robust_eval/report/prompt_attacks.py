@@ -15,7 +15,7 @@ from robust_eval.report.text import markdown_code, markdown_table, one_line
 class InstructionAttack:
     """One attack on one model's instruction; scores are of its development examples, not of the test."""
 
-    key: str
+    attack: str
     model: str
     series: int | None  # None: one of several members of a model
     change: SharedChange
@@ -45,7 +45,7 @@ def instruction_attacks(record: RunRecord) -> tuple[InstructionAttack, ...]:
     at = {card.name: i for i, card in enumerate(record.models)}
     return tuple(
         InstructionAttack(
-            key=name(s.key),
+            attack=name(s.key.removesuffix(f">{s.built_against}")),
             model=name(s.built_against),
             series=at.get(s.built_against),
             change=change,
