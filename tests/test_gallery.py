@@ -15,9 +15,13 @@ from robust_eval.perturb import REGISTRY
 PAGE = Path(__file__).parents[1] / "docs" / "perturbations.html"
 
 
+def shown(page: str) -> str:
+    """What the page says; the style of all pages may move on without it."""
+    return page[page.index("<body>") :]
+
+
 def test_the_committed_page_is_up_to_date() -> None:
-    remedy = "make pages"
-    assert PAGE.read_text("utf-8") == gallery(), remedy
+    assert shown(PAGE.read_text("utf-8")) == shown(gallery()), "make pages"
 
 
 def test_every_perturbation_is_shown_at_work_at_every_severity() -> None:

@@ -9,7 +9,7 @@ import pytest
 from robust_eval.report import html, markdown, render_html, render_markdown, sections
 from robust_eval.report.sections import SECTIONS, Section
 
-SHELL = {"report.html.j2", "parts.html.j2", "diff.html.j2"}  # pages, and macros
+SHELL = {"report.html.j2", "parts.html.j2", "diff.html.j2", "gallery.html.j2"}  # pages, and macros
 
 
 def test_every_section_has_its_template_and_every_template_its_section():
