@@ -149,3 +149,123 @@ class ScottishEnglish(Rated):
 
     def perturb(self, text: str, rng: Random) -> str:
         return apply(text, rewritten(text, rng, self.rate, self.RULES))
+
+
+JUST = {
+    "seen": "seeing", "finished": "finishing", "come": "coming", "gone": "going", "watched": "watching", "left": "leaving",
+    "bought": "buying", "read": "reading", "heard": "hearing", "made": "making", "got": "getting", "lost": "losing",
+}  # fmt: skip
+HABITS = {
+    "watch": "watching",
+    "see": "seeing",
+    "go": "going",
+    "talk": "talking",
+    "say": "saying",
+    "think": "thinking",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IrishEnglish(Rated):
+    """Use features of Irish English: `I'm after seeing it`, `I wonder is it good`, `they do be talking`, `ye`.
+
+    The perfect with `after` for what has just happened, questions kept in their order after `wonder` and `ask`, habitual `do be`,
+    `and` before a subject that is doing something meanwhile, plural `ye` and `yous`, the article with institutions and quantities,
+    `there's`, `was` and `them` with plurals, `real` and `fierce` before adjectives, and a few words.
+
+    Source: Filppula (1999), The Grammar of Irish English; Hickey (2007), Irish English; eWAVE, ewave-atlas.org.
+    """
+
+    name: ClassVar[str] = "irish-english"
+    group: ClassVar[str] = "dialect"
+    family: ClassVar[Family] = "domain"
+    unit: ClassVar[str] = "phrases that a rule knows"
+    RATES: ClassVar[Rates] = BY_SHARE
+    RULES: ClassVar[tuple[Rule, ...]] = phrases(
+        {
+            **{f"i(?: have|['’]ve) just {done}": f"I'm after {ing}" for done, ing in JUST.items()},
+            **{
+                f"(we|you|they)(?: have|['’]ve) just {done}": rf"\1're after {ing}"
+                for done, ing in JUST.items()
+            },
+            **{
+                f"(he|she|it)(?: has|['’]s) just {done}": rf"\1's after {ing}"
+                for done, ing in JUST.items()
+            },
+            **{
+                f"(i|we|you|they) (?:usually|often|always) {verb}": rf"\1 do be {ing}"
+                for verb, ing in HABITS.items()
+            },
+            "(wonder|wonders|wondered|ask|asks|asked|know|see) (?:if|whether) (i|he|she|it|we|you|they|this|that) (is|are|was|were|can|could|will|would)": r"\1 \3 \2",
+            "(?<=[a-z,] )while (i|he|she|we|they) (?:was|were) (?=[a-z]{2,}ing\\b)": r"and \1 ",
+            "you all|you guys|you both": ("ye", "yous"),
+            "in (hospital|college|school|church|bed)": r"in the \1",
+            "to (hospital|college|school|church|bed)": r"to the \1",
+            "(complain|complains) about": r"give out about",
+            "complained about": "gave out about",
+            "complaining about": "giving out about",
+            "(great|good|lots of|no) fun": r"\1 craic",
+            "fine(?=[.,!])": "grand",
+            "there are": "there's",
+            "(we|they|you) were": r"\1 was",
+            r"those (?=[a-z]+s\b)": "them ",
+            "really (?=(?:good|nice|bad|funny|old|long|big|great)\\b)": "real ",
+            "very (good|nice|bad|funny|old|long|big)": r"fierce \1",
+            "(most|both) of (?=(?:the|them|us)\\b)": r"the \1 of ",
+            "guys": "lads",
+            "guy": "fella",
+            "mom": "mam",
+            "idiot": "eejit",
+            "idiots": "eejits",
+            "cupboard": "press",
+        }
+    )
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return apply(text, rewritten(text, rng, self.rate, self.RULES))
+
+
+OWN = {"i": "me", "he": "him", "she": "her", "we": "us", "they": "them"}
+
+
+@dataclass(frozen=True, slots=True)
+class SouthernAmericanEnglish(Rated):
+    """Use features of Southern American English: `y'all`, `fixing to`, `might could`, `I got me a ticket`, `right nice`.
+
+    Double modals, `fixing to` for what is about to happen, personal datives, existential `it`, `was` with plural pronouns,
+    completive `done`, `liked to` for what almost happened, `right` before adjectives, `reckon`, `yonder`.
+
+    Source: Nagle & Sanders, eds. (2003), English in the Southern United States; Montgomery (2004),
+    Appalachian English: morphology and syntax, in A Handbook of Varieties of English 2; eWAVE, ewave-atlas.org.
+    """
+
+    name: ClassVar[str] = "southern-american-english"
+    group: ClassVar[str] = "dialect"
+    family: ClassVar[Family] = "domain"
+    unit: ClassVar[str] = "phrases that a rule knows"
+    RATES: ClassVar[Rates] = BY_SHARE
+    RULES: ClassVar[tuple[Rule, ...]] = phrases(
+        {
+            "you all|you guys|you both|all of you": "y'all",
+            "(am|is|are|was|were) (?:about|going) to (?=[a-z])(?!the|a|an|my|his|her|our|their)": r"\1 fixing to ",
+            "(i['’]m|(?:he|she|it)['’]s|(?:we|you|they)['’]re) (?:about|going) to (?=[a-z])(?!the|a|an|my|his|her|our|their)": r"\1 fixing to ",
+            "(?:might|may) be able to": "might could",
+            "could (?:perhaps|maybe|possibly)": "might could",
+            "i (?:think|suppose|guess)": "I reckon",
+            **{
+                rf"{who} (got|bought|found|made|built|caught) (?=(?:a|an|some)\b)": rf"{'I' if who == 'i' else who} \1 {whom} "
+                for who, whom in OWN.items()
+            },
+            "(i|he|she|we|they) (?:almost|nearly) (died|cried|fainted|laughed|missed)": r"\1 liked to have \2",
+            "there (?:is|are)": "it's",
+            "there was": "it was",
+            "(we|they|you) were": r"\1 was",
+            "(i|he|she|we|they) (?:have|has) already": r"\1 done",
+            r"those (?=[a-z]+s\b)": "them ",
+            "over there": "over yonder",
+            "very (good|nice|pretty|big|small|hard|tired|funny|sweet)": r"right \1",
+        }
+    )
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return apply(text, rewritten(text, rng, self.rate, self.RULES))

@@ -41,6 +41,10 @@ def replace_words(
     for draw, k in hits(rng, len(known), rate):
         match, options = known[k]
         replacement = matching_case(match.group(), pick(draw, options))
+        if replacement.endswith(".") and text.startswith(".", match.end()):
+            replacement = replacement[
+                :-1
+            ]  # one full stop does for an abbreviation and its sentence
         edits.append(Edit(draw, match.start(), match.end(), replacement))
     return apply(text, edits)
 
@@ -51,6 +55,14 @@ def phrase_pattern(table_name: str) -> re.Pattern[str]:
     phrases = sorted(_two_way(table_name), key=lambda phrase: (-len(phrase), phrase))
     listed = "|".join(re.escape(p).replace(r"\ ", r"\s").replace("'", "['’]") for p in phrases)
     return re.compile(rf"(?<![\w'’])(?:{listed})(?![\w'’])", re.IGNORECASE)
+
+
+@cache
+def phrases_or_words(table_name: str) -> re.Pattern[str]:
+    """A pattern for the table's phrases of several words, or else for any word, which is far quicker than naming each."""
+    phrases = sorted((p for p in words_table(table_name) if " " in p), key=lambda p: (-len(p), p))
+    listed = "|".join(re.escape(phrase).replace(r"\ ", r"\s") for phrase in phrases)
+    return re.compile(rf"(?<![\w'’])(?:{listed})(?![\w'’])|{WORD.pattern}", re.IGNORECASE)
 
 
 @cache
@@ -158,6 +170,23 @@ class Texting(Rated):
 
     def perturb(self, text: str, rng: Random) -> str:
         return replace_words(text, rng, self.rate, words_table("texting"), WORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Abbreviations(Rated):
+    """Cut words and phrases short, as notes and headlines do: `approx.`, `info`, `w/`, `e.g.`.
+
+    Source: our own list, perturbations/tables/abbreviations.tsv; negations are never cut.
+    """
+
+    name: ClassVar[str] = "abbreviations"
+    group: ClassVar[str] = "words"
+    unit: ClassVar[str] = "words and phrases that the table knows"
+    RATES: ClassVar[Rates] = (0.10, 0.25, 0.45, 0.70, 1.00)
+
+    def perturb(self, text: str, rng: Random) -> str:
+        table = words_table("abbreviations")
+        return replace_words(text, rng, self.rate, table, phrases_or_words("abbreviations"))
 
 
 @dataclass(frozen=True, slots=True)

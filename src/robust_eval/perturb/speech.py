@@ -8,7 +8,10 @@ from random import Random
 from typing import ClassVar
 
 from robust_eval.perturb.draws import Edit, Rated, Rates, alone, apply, hits, pick
+from robust_eval.perturb.lexical import WORD as LEXICAL_WORD
+from robust_eval.perturb.lexical import replace_words
 from robust_eval.perturb.rules import Rule, rewritten, rule
+from robust_eval.perturb.tables import words_table
 from robust_eval.perturb.words import PLAIN_WORD, TOKEN, negates
 
 
@@ -108,6 +111,44 @@ class PhoneticSpellings(Rated):
 
     def perturb(self, text: str, rng: Random) -> str:
         return apply(text, rewritten(text, rng, self.rate, SOUNDS))
+
+
+@dataclass(frozen=True, slots=True)
+class SoundAlikes(Rated):
+    """Write another word of the very same pronunciation, as a speech recogniser may: `site` for `sight`, `maid` for `made`.
+
+    Both are ordinary words by a pronouncing dictionary; negations, possessives and spelling variants stay out.
+
+    Source: the CMU Pronouncing Dictionary, http://www.speech.cs.cmu.edu/cgi-bin/cmudict; perturbations/tables/sound-alikes.tsv.
+    """
+
+    name: ClassVar[str] = "sound-alikes"
+    group: ClassVar[str] = "speech"
+    unit: ClassVar[str] = "words that the table knows"
+    RATES: ClassVar[Rates] = (0.10, 0.25, 0.45, 0.70, 1.00)
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return replace_words(text, rng, self.rate, words_table("sound-alikes"), LEXICAL_WORD)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneticMisspellings(Rated):
+    """Misspell words as they are pronounced: `definate`, `embarassing`, `nesessary`.
+
+    One sound of a word is written in another way that a pronouncing dictionary has for it, which reads as that sound
+    there; no other word comes out, and the first letter stays. For 6,600 words; negations stay.
+
+    Source: the CMU Pronouncing Dictionary, perturbations/tables/by-ear.tsv; phonologically plausible errors as in
+    Toutanova & Moore (2002), P02-1019.
+    """
+
+    name: ClassVar[str] = "phonetic-misspellings"
+    group: ClassVar[str] = "speech"
+    unit: ClassVar[str] = "words that the table knows"
+    RATES: ClassVar[Rates] = (0.05, 0.15, 0.30, 0.55, 0.90)
+
+    def perturb(self, text: str, rng: Random) -> str:
+        return replace_words(text, rng, self.rate, words_table("by-ear"), LEXICAL_WORD)
 
 
 UNITS = [
