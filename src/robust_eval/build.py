@@ -180,7 +180,7 @@ def _natural_set(
         pool = loaded.examples[kept:]
         loaded = replace(loaded, examples=loaded.examples[:kept])
     return ShiftedSet(
-        family="domain",
+        family="adversarial" if ood.adversarial else "domain",
         shift=ood.name,
         key=ood.name,
         severity=None,

@@ -223,6 +223,16 @@ class RunDiff:
 
 
 @dataclass(frozen=True, slots=True)
+class StaticFigures:
+    """What an adversarial set that was made before this run does to one model, by both definitions of success."""
+
+    set_key: str
+    model: str
+    wrong: Estimate  # errors over all examples that were answered
+    flipped: Estimate | None  # errors among those right when clean; None without originals
+
+
+@dataclass(frozen=True, slots=True)
 class AttackFigures:
     """What an attack did to the model that it was built against: the worst that was found, not a mean cost.
 

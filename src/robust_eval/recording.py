@@ -36,6 +36,7 @@ from robust_eval.score import (
     scaled_confidences,
     score_all,
     score_repeats,
+    static_figures,
     temperatures,
 )
 from robust_eval.settings import Settings
@@ -101,6 +102,7 @@ def recorded(
         record,
         analysis=analysis(record, level=settings.level),
         attacks=attack_figures(record, level=settings.level),
+        static=static_figures(record, level=settings.level),
     )
 
 

@@ -28,6 +28,7 @@ from robust_eval.figures import NoiseFloor as NoiseFloor
 from robust_eval.figures import RelativeDrop as RelativeDrop
 from robust_eval.figures import RunDiff as RunDiff
 from robust_eval.figures import SeverityCurve as SeverityCurve
+from robust_eval.figures import StaticFigures as StaticFigures
 from robust_eval.figures import Temperature as Temperature
 from robust_eval.figures import WorstCase as WorstCase
 from robust_eval.line_figures import LineVerdict as LineVerdict
@@ -392,6 +393,7 @@ class RunRecord:
     temperatures: tuple[Temperature, ...] = ()  # one a model, where they were asked for
     # (model, set key) -> probability of each answer after scaling; follows from the two, so is not stored.
     scaled: Mapping[tuple[str, str], tuple[float | None, ...]] = field(default_factory=dict)
+    static: tuple[StaticFigures, ...] = ()  # of adversarial sets that were made before this run
 
 
 CLEAN = "clean"

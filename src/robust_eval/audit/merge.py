@@ -8,7 +8,14 @@ from typing import Any
 
 from robust_eval.errors import DataError
 from robust_eval.records import CLEAN, ModelCard, RunRecord, ShiftedSet, Temperature
-from robust_eval.score import analysis, comparisons, gaps, reference_lines
+from robust_eval.score import (
+    analysis,
+    attack_figures,
+    comparisons,
+    gaps,
+    reference_lines,
+    static_figures,
+)
 
 UNITED = ("models", "baselines", "shifts", "ood")  # settings in which shards may differ
 
@@ -84,7 +91,12 @@ def merge(records: Sequence[RunRecord], names: Sequence[str]) -> RunRecord:
         gate=None,
         human=None,
     )
-    merged = replace(merged, analysis=analysis(merged, level=level))
+    merged = replace(
+        merged,
+        analysis=analysis(merged, level=level),
+        attacks=attack_figures(merged, level=level),
+        static=static_figures(merged, level=level),
+    )
     return replace(merged, lines=reference_lines(merged, level=level))
 
 

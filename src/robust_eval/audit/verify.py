@@ -23,6 +23,7 @@ from robust_eval.report import (
 )
 from robust_eval.score import (
     analysis,
+    attack_figures,
     comparisons,
     gaps,
     mean_scores,
@@ -30,6 +31,7 @@ from robust_eval.score import (
     refitted,
     score_all,
     score_repeats,
+    static_figures,
 )
 
 LARGEST_PAGE = 512 * 1024**2  # bytes of a report that is read
@@ -142,6 +144,8 @@ def _figures(record: RunRecord) -> list[Finding]:
         ),
         ("analysis", record.analysis, record.analysis and analysis(record, level=level)),
         ("temperatures", record.temperatures, tuple(map(refitted, record.temperatures))),
+        ("attacks", record.attacks, record.attacks and attack_figures(record, level=level)),
+        ("static sets", record.static, record.static and static_figures(record, level=level)),
         ("reference lines", record.lines, reference_lines(record, level=level)),
         ("gate", record.gate, None if record.gate is None else judge_again(record)),
     ):
@@ -156,6 +160,8 @@ def _what(record: RunRecord) -> list[str]:
         f"{len(record.comparisons)} comparisons",
         *(["analysis"] if record.analysis else []),
         *(["temperatures"] if record.temperatures else []),
+        *([f"{len(record.attacks)} attacks"] if record.attacks else []),
+        *(["adversarial sets"] if record.static else []),
         *(["reference lines"] if record.panel else []),
         *([f"{len(record.gate.checks)} checks of the gate"] if record.gate else []),
     ]

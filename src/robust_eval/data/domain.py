@@ -16,7 +16,7 @@ from robust_eval.data.source import Reading, Source
 from robust_eval.errors import DataError, did_you_mean
 from robust_eval.records import Dataset, Example
 
-PAIRED = "paired:"
+PAIRED, ADVERSARIAL = "paired:", "adversarial:"
 
 
 def ood_sets(
@@ -28,28 +28,35 @@ def ood_sets(
 
     An override (`--ood NAME=SPEC`) replaces the catalog's set of that name, its rule for lengths included, or adds a new
     one; it is read as the ID set is (`reading`). Under a name of the catalog it keeps what the catalog knows: licence, paper,
-    label names (unless `reading` has some) and whether it is paired. A spec that begins with `paired:` holds edited copies
-    of ID examples, named by `source_id`. Those without a spec are known and must be given.
+    label names (unless `reading` has some), whether it is paired and whether it is adversarial. A spec that begins with `paired:` holds edited copies
+    of ID examples, named by `source_id`; one that begins with `adversarial:` (or both) was made to fool models. Those without a spec are known and must be given.
     The name may be the spec (`demo:imdb`, `sst2#validation`). Empty when nothing is known or given.
     """
     name = dataset_name.removeprefix("demo:").partition("#")[0]
     reading = reading or Reading()
     sets = {ood.name: ood for ood in PAIRINGS.get(name, ())}
     for given, spec in (overrides or {}).items():
-        if not given.strip() or not spec.removeprefix(PAIRED).strip():
-            raise DataError(f"--ood {given}={spec}: a name and a data spec are needed")
+        marks: set[str] = set()
+        while mark := next((m for m in (PAIRED, ADVERSARIAL) if spec.startswith(m)), None):
+            marks.add(mark)
+            spec = spec.removeprefix(mark)
+        if not given.strip() or not spec.strip():
+            raise DataError(
+                f"--ood {given}={overrides[given] if overrides else spec}: a name and a data spec are needed"
+            )
         known = sets.get(given) or BY_NAME.get(given)
         sets[given] = OodSet(
             name=given,
-            spec=spec.removeprefix(PAIRED),
+            spec=spec,
             title=known.title if known else "",
-            paired=spec.startswith(PAIRED) or (known is not None and known.paired),
+            paired=PAIRED in marks or (known is not None and known.paired),
             columns=reading.columns,
             label_map=reading.label_map or (known.label_map if known else {}),
             encoding=reading.encoding,
             given=True,
             licence=known.licence if known else "as its owner states",
             paper=known.paper if known else "",
+            adversarial=ADVERSARIAL in marks or (known is not None and known.adversarial),
         )
     return tuple(sets.values())
 

@@ -49,6 +49,7 @@ class OodSet:
     paper: str = ""
     where: str = ""  # where its owners keep it, when `spec` is empty: a file must be given
     core: bool = False  # taken by `--shift domain`; the others by name
+    adversarial: bool = False  # made to fool models, so of the adversarial family
 
 
 def _known(name: str, *, core: bool = False, **more: object) -> OodSet:
@@ -65,9 +66,9 @@ def _known(name: str, *, core: bool = False, **more: object) -> OodSet:
     )
 
 
-def _file(name: str, where: str, licence: str, paper: str, labels: Mapping[str, str], title: str, *, paired: bool = False) -> OodSet:  # fmt: skip
+def _file(name: str, where: str, licence: str, paper: str, labels: Mapping[str, str], title: str, *, paired: bool = False, adversarial: bool = False) -> OodSet:  # fmt: skip
     """One that the user has to give: `--ood NAME=FILE`, or `hub:ID@REV` where its owners are on the Hub."""
-    return OodSet(name=name, spec="", title=title, label_map=labels, paired=paired, licence=licence, paper=paper, where=where)  # fmt: skip
+    return OodSet(name=name, spec="", title=title, label_map=labels, paired=paired, licence=licence, paper=paper, where=where, adversarial=adversarial)  # fmt: skip
 
 
 IMDB = OodSet(
@@ -103,15 +104,15 @@ REVIEWS = (
     _file("dynasent", "hub:dynabench/dynasent, revision required", "CC BY 4.0", "Potts et al. (2021), arXiv:2012.15349", {**SENTIMENT, "neutral": "-", "mixed": "-"}, "DynaSent, a BOSS pairing"),
     _file("wilds-amazon", "the package wilds", UNSTATED, WILDS, SENTIMENT, "WILDS Amazon reviews of unseen reviewers, as two classes"),
 )  # fmt: skip
-ADVGLUE_SST2 = _file("advglue-sst2", "hub:AI-Secure/adv_glue:adv_sst2, revision required", "CC BY-SA 4.0", ADVGLUE, SENTIMENT, "AdvGLUE, SST-2")  # fmt: skip
+ADVGLUE_SST2 = _file("advglue-sst2", "hub:AI-Secure/adv_glue:adv_sst2, revision required", "CC BY-SA 4.0", ADVGLUE, SENTIMENT, "AdvGLUE, SST-2", adversarial=True)  # fmt: skip
 NLI_SETS = (
-    _known("anli-r1"),
-    _known("anli-r3"),
+    _known("anli-r1", adversarial=True),
+    _known("anli-r3", adversarial=True),
     _known("wanli"),
     _file("mnli-hard", "github:rabeehk/robust-nli", UNSTATED, "Gururangan et al. (2018), arXiv:1803.02324", NLI, "MNLI that a hypothesis-only classifier gets wrong"),
     _file("negation-nli", "github:mosharafhossain/negation-and-nli", "MIT", NEGATION, NLI, "negation stress test"),
 )  # fmt: skip
-ADVGLUE_MNLI = _file("advglue-mnli", "hub:AI-Secure/adv_glue:adv_mnli, revision required", "CC BY-SA 4.0", ADVGLUE, NLI, "AdvGLUE, MNLI")  # fmt: skip
+ADVGLUE_MNLI = _file("advglue-mnli", "hub:AI-Secure/adv_glue:adv_mnli, revision required", "CC BY-SA 4.0", ADVGLUE, NLI, "AdvGLUE, MNLI", adversarial=True)  # fmt: skip
 TWO_CLASSES = {
     "entailment": "entailment",
     "entails": "entailment",
@@ -152,12 +153,12 @@ PAIRINGS: Mapping[str, tuple[OodSet, ...]] = {
     "rte": (
         _file("hans", "github:tommccoy1/hans", "MIT", "McCoy et al. (2019), arXiv:1902.01007", TWO_CLASSES, "HANS, syntactic heuristics"),
         _file("scitail", "hub:allenai/scitail:tsv_format, revision required", "Apache-2.0", "Khot et al. (2018), AAAI", TWO_CLASSES, "SciTail"),
-        _file("advglue-rte", "hub:AI-Secure/adv_glue:adv_rte, revision required", "CC BY-SA 4.0", ADVGLUE, {**TWO_CLASSES, "0": "entailment", "1": "not_entailment"}, "AdvGLUE, RTE"),
+        _file("advglue-rte", "hub:AI-Secure/adv_glue:adv_rte, revision required", "CC BY-SA 4.0", ADVGLUE, {**TWO_CLASSES, "0": "entailment", "1": "not_entailment"}, "AdvGLUE, RTE", adversarial=True),
     ),
     "qqp": (
         _known("mrpc", core=True),
         _known("paws", core=True),
-        _file("advglue-qqp", "hub:AI-Secure/adv_glue:adv_qqp, revision required", "CC BY-SA 4.0", ADVGLUE, PARAPHRASE, "AdvGLUE, QQP"),
+        _file("advglue-qqp", "hub:AI-Secure/adv_glue:adv_qqp, revision required", "CC BY-SA 4.0", ADVGLUE, PARAPHRASE, "AdvGLUE, QQP", adversarial=True),
     ),
     "mrpc": (_known("qqp", core=True), _known("paws", core=True)),
     "tweet-offensive": (
@@ -180,7 +181,7 @@ PAIRINGS: Mapping[str, tuple[OodSet, ...]] = {
             _file(f"noiseqa-{part}", "github:noiseQA/NoiseQA", "MIT; contexts CC BY-SA 4.0", NOISEQA, SPANS, f"NoiseQA: {what}", paired=True)
             for part, what in (("keyboard", "typed questions"), ("asr", "spoken questions"), ("translation", "translated questions"))
         ),
-        _file("addsent", "hub:stanfordnlp/squad_adversarial: it runs code, so give a file", "MIT", "Jia & Liang (2017), arXiv:1707.07328", SPANS, "adversarial sentences in the context"),
+        _file("addsent", "hub:stanfordnlp/squad_adversarial: it runs code, so give a file", "MIT", "Jia & Liang (2017), arXiv:1707.07328", SPANS, "adversarial sentences in the context", adversarial=True),
     ),
 }  # fmt: skip
 BY_NAME: Mapping[str, OodSet] = {

@@ -16,6 +16,7 @@ from robust_eval.report import (
     human,
     pictures,
     reference_line,
+    static_sets,
     transfer,
     validity,
     views,
@@ -120,6 +121,13 @@ SECTIONS: tuple[Section, ...] = (
         of_texts(transfer.transfer),
         short="Transfer",
         markdown=of_texts(transfer.transfer_markdown),
+    ),
+    Section(
+        "static",
+        "Published adversarial sets",
+        static_sets.static_sets,
+        short="Adversarial sets",
+        markdown=static_sets.static_markdown,
     ),
     Section("shifts", "Shift by shift", of_texts(views.shifts)),
     Section(

@@ -8,6 +8,7 @@ from robust_eval.score.human import human_check
 from robust_eval.score.lines import origin, panel_line, panel_mismatch, reference_lines
 from robust_eval.score.members import mean_scores
 from robust_eval.score.metrics import METRICS, quality_of, score_prediction
+from robust_eval.score.static import static_figures
 from robust_eval.score.table import score_all, score_repeats
 from robust_eval.score.temperatures import refitted, scaled_confidences, temperatures
 
@@ -29,5 +30,6 @@ __all__ = [
     "score_all",
     "score_prediction",
     "score_repeats",
+    "static_figures",
     "temperatures",
 ]

@@ -29,6 +29,7 @@ from robust_eval.records import (
     ReferenceLine,
     RunRecord,
     ShiftedSet,
+    StaticFigures,
     Status,
     Target,
     TaskKind,
@@ -87,6 +88,7 @@ def recorded(data: dict[str, Any], examples: pa.Table, predictions: pa.Table) ->
         repeats={where: tuple(rows) for where, rows in answers.items() if where[2]},
         repeat_scores={where: tuple(values) for where, values in scores.items() if where[3]},
         attacks=decode(tuple[AttackFigures, ...], data.get("attacks", []), "attacks"),
+        static=decode(tuple[StaticFigures, ...], data.get("static", []), "static"),
         analysis=decode(Analysis | None, data.get("analysis"), "analysis"),  # type: ignore[arg-type]
         gate=decode(GateResult | None, data.get("gate"), "gate"),  # type: ignore[arg-type]
         validity=decode(dict[str, Any], data.get("validity", {}), "validity"),

@@ -43,6 +43,7 @@ def run_json(record: RunRecord) -> dict[str, Any]:
         "versions": dict(record.versions),
         "host": dict(record.host),
         "attacks": [dataclasses.asdict(figures) for figures in record.attacks],
+        "static": [dataclasses.asdict(figures) for figures in record.static],
         "not_applicable": [dataclasses.asdict(entry) for entry in record.not_applicable],
         "analysis": None if record.analysis is None else dataclasses.asdict(record.analysis),
         "gate": None if record.gate is None else dataclasses.asdict(record.gate),
