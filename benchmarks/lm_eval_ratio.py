@@ -198,7 +198,7 @@ def main() -> None:
         cache_dir=Path(
             os.environ.get("ROBUST_EVAL_CACHE", platformdirs.user_cache_dir("robust-eval"))
         ),
-        prompt=PromptSettings(shots=options.shots),
+        prompt=PromptSettings(shots=options.shots, chat="off"),  # both sides read one text
         device="cpu",
     )
     model = causal.load(options.model, "model", context)
