@@ -85,8 +85,10 @@ def _with_cache(
     rngs: Sequence[Random | None],
     decoding: Decoding,
 ) -> Written:
+    from robust_eval.models.room import with_room
+
     first, cache, lengths = _read(network, prefix, rows)
-    past = Prefix(max(lengths), select(cache, owners))
+    past = Prefix(max(lengths), with_room(select(cache, owners), decoding.limit))
     missing = [max(lengths) - lengths[i] for i in owners]  # padding on the left of each sample
     logits = first[owners]
     written: list[list[int]] = [[] for _ in owners]
@@ -99,7 +101,8 @@ def _with_cache(
             break
         keep = [row for row, a in enumerate(active) if not ended[a]]
         if len(keep) < SHRINK * len(active):
-            past = Prefix(past.length, select(past.cache, keep))
+            rest = with_room(select(past.cache, keep), decoding.limit - step)
+            past = Prefix(past.length, rest)
             active = [active[row] for row in keep]
             chosen = [chosen[row] for row in keep]
         logits, cache = network.forward(
