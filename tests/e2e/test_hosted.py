@@ -40,6 +40,8 @@ def test_with_a_third_of_the_requests_lost_the_record_is_that_of_a_run_without_f
     host = json.loads((tmp_path / "lossy" / "run.json").read_text())["host"]
     assert host["usage"]["openai:grader"]["requests"] == ASKED + sum(lossy.lost.values())
     assert f"openai:grader: {ASKED + sum(lossy.lost.values())} requests, " in result.stderr
+    short = (tmp_path / "lossy" / "report.md").read_text()
+    assert f"| `openai:grader` | {ASKED + sum(lossy.lost.values())} |" in short
 
 
 def test_failed_requests_are_left_out_counted_and_asked_again_by_the_same_command(
