@@ -14,7 +14,7 @@ from robust_eval.audit import verify
 from robust_eval.cli.entry import run_command
 from robust_eval.errors import DataError, UsageError
 from robust_eval.panel_making import make_panel
-from robust_eval.panels import read_panel
+from robust_eval.panels import described, read_panel, write_panel
 from robust_eval.records import Panel
 from robust_eval.settings import Output, Settings
 
@@ -163,8 +163,6 @@ def test_a_finished_run_takes_another_panel_without_calling_a_model(
 ) -> None:
     few = replace(panel, members=panel.members[:4], name="few")
     path = data / "few.json"
-    from robust_eval.panels import write_panel
-
     write_panel(path, few)
     assert run_command(["report", str(evaluation.folder), "--panel", str(path)]) == 0
     record = store.load(evaluation.folder)
@@ -194,6 +192,60 @@ def test_the_command_writes_shows_adds_and_does_not_overwrite(
     assert run_command(["panel", path]) == 0
     shown = capsys.readouterr().out
     assert "probit(shifted)" in shown
-    assert shown.count("bow (") == 10
+    assert sum(row.startswith("bow (") for row in shown.splitlines()) == 10
     assert run_command(["panel", path, "--baseline", "bow"]) == 2
     assert "--dataset" in capsys.readouterr().err
+
+
+def test_the_python_api_makes_and_widens_the_same_panel(data: Path, panel: Panel) -> None:
+    more = {
+        "dataset": str(data / "reviews.csv"),
+        "shift": ["ood:other", "keyboard-typos@3"],
+        "ood": {"other": str(data / "other.csv")},
+        "limit": 100,
+        "cache_dir": data / "cache",
+    }
+    path = data / "made here again.json"
+    first = robust_eval.make_panel("bow", train_size=[8, 16, 64, 300], seeds=3, out=path, **more)
+    assert first.members == panel.members
+    assert read_panel(path) == first
+    wider = robust_eval.make_panel("bow", train_size=[32, 300], more=path, **more)
+    assert len(wider.members) == len(first.members) + 1
+    with pytest.raises(UsageError, match="did you mean 'seed'"):
+        robust_eval.make_panel("bow", seedz=3, **more)
+
+
+def test_over_several_shifts_a_panel_is_ranked(data: Path, panel: Panel) -> None:
+    lines = described(panel)
+    assert any(line.startswith("mean ranks over 2 shifts") for line in lines)
+    one = replace(
+        panel,
+        shifts=panel.shifts[:1],
+        members=tuple(replace(m, shifted={"other": m.shifted["other"]}) for m in panel.members),
+    )
+    assert not any("mean ranks" in line for line in described(one))
+
+
+def test_the_terminal_says_how_far_each_model_is_off_the_line_or_why_there_is_none(
+    data: Path, panel: Panel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = data / "shown.json"
+    command = [
+        "--model", "scripted:oracle", "--baseline", "bow", "--dataset", str(data / "reviews.csv"), "--ood",
+        f"other={data / 'other.csv'}", "--shift", "ood:other", "--limit", "100", "--train-size", "64",
+        "--validity", "off", "--cache-dir", str(data / "cache"), "--panel", str(path), "--overwrite",
+        "--out", str(data / "shown"),
+    ]  # fmt: skip
+    write_panel(path, panel)
+    assert run_command(command) == 0
+    shown = capsys.readouterr().out
+    assert "effective robustness" in shown
+    assert "over every member's" in shown
+    write_panel(path, replace(panel, labels=("no", "yes")))
+    assert run_command(command) == 0
+    assert "no reference line: the panel has other labels" in capsys.readouterr().out
+    for wrong in (str(data / "none.json"), "imdbb"):
+        asked = [wrong if word == str(path) else word for word in command]
+        for line in (asked, ["plan", *asked]):
+            assert run_command(line) == 2
+            assert "no panel file" in capsys.readouterr().err

@@ -15,6 +15,9 @@ from robust_eval.models import load_model
 from robust_eval.models.account import Account
 from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.models.limits import RequestLimits
+from robust_eval.panel_making import default_name
+from robust_eval.panel_making import make_panel as measured
+from robust_eval.panels import read_panel, write_panel
 from robust_eval.perturb.external import TEXTATTACK_REMEDY, imported
 from robust_eval.preparation import read_data
 from robust_eval.presets import Preset
@@ -206,6 +209,36 @@ def textattack_victim(
     context = model_context(checked, splits, folder, offline, progress, account)
     victim = load_model(model, "model", context)
     return victim_of(victim, splits.test, PredictionCache.open(folder))
+
+
+def make_panel(
+    baseline: Names,
+    *,
+    dataset: str,
+    shift: Names = "domain",
+    out: str | Path | None = None,
+    more: Panel | str | Path | None = None,
+    cache_dir: str | Path | None = None,
+    offline: bool = False,
+    progress: Progress = silent,
+    **settings: Any,
+) -> Panel:
+    """Baselines measured for a reference line, each at every `train_size` (a list) and of `seeds` seeds.
+
+    `more` is a panel, or its file, whose members come first; `out` is the file to write. Further keywords are fields
+    of `Settings`, as for `evaluate`, which takes the result as `panel`. Raises RobustEvalError subclasses.
+    """
+    known = read_panel(Path(more)) if isinstance(more, str | Path) else more
+    made = measured(
+        _settings(_names(baseline), (), _names(shift), dataset, settings),
+        Output(cache_dir=None if cache_dir is None else str(cache_dir), offline=offline),
+        more=known,
+        name="" if out is None else default_name(Path(out)),
+        progress=progress,
+    )
+    if out is not None:
+        write_panel(Path(out), made)
+    return made
 
 
 def _settings(

@@ -8,13 +8,22 @@ import click
 
 from robust_eval.errors import EXIT_PASS, EXIT_USAGE, UsageError, did_you_mean
 
-KINDS = ("perturbations", "recipes", "textattack", "domains", "models", "templates", "presets")
+KINDS = (
+    "perturbations",
+    "recipes",
+    "textattack",
+    "domains",
+    "models",
+    "templates",
+    "presets",
+    "panels",
+)
 
 
 @click.command("list")
 @click.argument("what", required=False, default=None, metavar="[WHAT]")
 def list_(what: str | None) -> int:
-    """Show what there is: perturbations, recipes, textattack's recipes, domains, models, templates or presets. Without WHAT, all of them."""
+    """Show what there is: perturbations, recipes, textattack's recipes, domains, models, templates, presets or panels. Without WHAT, all of them."""
     from robust_eval.cli import terminal
 
     if what is not None and what not in KINDS:
@@ -39,6 +48,11 @@ def _listing(kind: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
             "what it does",
         )
         return "Perturbations (--shift NAME@SEVERITY)", header, describe_perturbations()
+    if kind == "panels":
+        from robust_eval.panels import describe_panels
+
+        names = ("name", "clean set", "shifts", "models", "lines")
+        return "Panels behind the reference line (--panel NAME)", names, describe_panels()
     if kind == "recipes":
         from robust_eval.recipes import describe_recipes
 

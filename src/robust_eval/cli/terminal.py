@@ -107,6 +107,7 @@ def show_summary(record: RunRecord) -> None:
     ):
         if keys:
             _show_drops(f"{title} ({primary}, points)", record, keys)
+    _show_lines(record)
     for model in dict.fromkeys(entry.model for entry in record.not_applicable):
         said = [entry for entry in record.not_applicable if entry.model == model]
         for reason in dict.fromkeys(entry.reason for entry in said):
@@ -133,6 +134,30 @@ def _show_comparisons(title: str, pooled: Sequence[Comparison]) -> None:
                 c.verdict,
             )
             for c in pooled
+        ),
+    )
+
+
+def _show_lines(record: RunRecord) -> None:
+    for line in record.lines:
+        if line.refusal:
+            about = f" for {line.set_key}" if line.set_key else ""
+            print(printable(f"no reference line{about}: {line.refusal}"))
+    rows = [(line, model) for line in record.lines for model in line.models]
+    if not rows:
+        return
+    show_table(
+        "Against the reference line: effective robustness, in points above what the clean score lets expect",
+        ("model", "set", "effective robustness", "interval", "verdict"),
+        (
+            (
+                m.model,
+                line.set_key,
+                "-" if m.effective is None else points(m.effective.value, sign=True),
+                "-" if m.effective is None else interval(m.effective),
+                f"{m.verdict}: {m.reason}" if m.effective is None else m.verdict,
+            )
+            for line, m in rows
         ),
     )
 

@@ -9,14 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from robust_eval.decode import decode
-from robust_eval.errors import DataError, UsageError, did_you_mean
+from robust_eval.errors import DataError, StatisticsError, UsageError, did_you_mean
 from robust_eval.files import write_atomic
 from robust_eval.records import Panel, PanelScore, RunRecord
 from robust_eval.score import panel_line, panel_mismatch
+from robust_eval.stats.ranks import friedman
 
 FORMAT = 1  # raise when the file's layout changes
 LARGEST = 8 * 1024**2  # bytes of a panel file
-MOST_MEMBERS = 10_000
+MOST_MEMBERS = 2_000
 EMBEDDED = Path(__file__).parent
 AUTO, OFF = "auto", "off"
 
@@ -112,6 +113,17 @@ def _check_scores(scores: Iterable[PanelScore], name: str, path: Path) -> None:
             )
 
 
+def describe_panels() -> list[tuple[str, ...]]:
+    """One row for each embedded panel: name, clean set, shifts, number of models, fit."""
+    rows: list[tuple[str, ...]] = []
+    for panel in map(read_embedded, embedded_names()):
+        fits = [(s.key, panel_line(panel, s.key)) for s in panel.shifts]
+        said = [f"{key}: {f if isinstance(f, str) else f'R² {f.r2:.2f}'}" for key, f in fits]
+        keys = ", ".join(s.key for s in panel.shifts)
+        rows.append((panel.name, panel.dataset.key, keys, str(len(panel.members)), "; ".join(said)))
+    return rows
+
+
 def described(panel: Panel) -> list[str]:
     """What a panel is about and what its lines are, in lines of text."""
     lines = [f"clean: {panel.dataset.population}, {panel.dataset.n:,} examples"]
@@ -124,4 +136,19 @@ def described(panel: Panel) -> list[str]:
             else f"{shift.key}: probit(shifted) = {fitted.slope:.3f} probit(clean) {fitted.intercept:+.3f}, "
             f"R² {fitted.r2:.3f}, scatter {fitted.scatter:.3f} probits"
         )
-    return lines
+    return [*lines, *_ranked(panel)]
+
+
+def _ranked(panel: Panel) -> list[str]:
+    """Who is ahead over several shifts, by Friedman's mean ranks; nothing for a single shift."""
+    keys = [shift.key for shift in panel.shifts]
+    try:
+        ranks = friedman([[m.shifted[key].score for key in keys] for m in panel.members])
+    except StatisticsError:
+        return []
+    best = sorted(zip(ranks.mean, (m.name for m in panel.members), strict=True))[:3]
+    ahead = ", ".join(f"{name} {mean:.2f}" for mean, name in best)
+    return [
+        f"mean ranks over {len(keys)} shifts, 1 the best: {ahead}; Friedman's chi-squared "
+        f"{ranks.statistic:.1f} on {ranks.df} df, p = {ranks.p:.2g}"
+    ]

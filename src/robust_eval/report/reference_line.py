@@ -10,6 +10,8 @@ from robust_eval.report.cautions import name
 from robust_eval.report.charts import Dot, Spot, probit_line
 from robust_eval.report.text import markdown_code, markdown_table, markdown_text, one_line
 
+MOST_COMMANDS = 10  # that made a panel: those that are shown
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
@@ -57,7 +59,7 @@ def reference_view(record: RunRecord) -> LinesView | None:
     return LinesView(
         name(panel.name),
         f"{n.counted(len(panel.members), 'model')}, {one_line(panel.dataset.population, 300)}",
-        tuple(made.command for made in panel.made),
+        tuple(one_line(made.command, 600) for made in panel.made[:MOST_COMMANDS]),
         tuple(_line(record, panel, line, i) for i, line in enumerate(record.lines)),
     )
 
