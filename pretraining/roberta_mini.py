@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 from transformers import BertModel, RobertaForMaskedLM
 from warm_start import byte_level_bpe, warm_started
 
+from robust_eval.models.read_before import write_marks
 from robust_eval.models.weights import demo_minilm
 from robust_eval.rng import digest, shuffle, stream
 
@@ -69,11 +70,16 @@ def teacher_and_pieces() -> tuple[BertModel, Tokenizer]:
     return teacher, pieces
 
 
-def begin(work: Path) -> tuple[RobertaForMaskedLM, Tokenizer, BertModel, list[Chunk], list[Chunk]]:
-    """Student, vocabulary, teacher, training and held-out chunks; the same on every start."""
+def read_reviews(work: Path) -> list[str]:
+    """The reviews that vocabulary and training see: a draw from the corpus, the same every time."""
     reviews: list[str] = json.loads((work / "reviews.json").read_text("utf-8"))
     shuffle(stream(SEED, "reviews"), reviews)
-    reviews = reviews[:REVIEWS]
+    return reviews[:REVIEWS]
+
+
+def begin(work: Path) -> tuple[RobertaForMaskedLM, Tokenizer, BertModel, list[Chunk], list[Chunk]]:
+    """Student, vocabulary, teacher, training and held-out chunks; the same on every start."""
+    reviews = read_reviews(work)
     if not (work / "tokenizer.json").is_file():
         byte_level_bpe(reviews, VOCABULARY).save(str(work / "tokenizer.json"))
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
@@ -213,6 +219,7 @@ def export(work: Path, folder: Path, *, warm_start_only: bool) -> None:
         resume(work, student, torch.optim.AdamW(student.parameters()))
     encoder = student.roberta
     folder.mkdir(parents=True, exist_ok=True)
+    write_marks(folder, read_reviews(work))
     weights = {
         f"roberta.{n}": t.detach().half().contiguous()
         for n, t in encoder.state_dict().items()

@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from robust_eval import __version__
@@ -18,7 +18,9 @@ from robust_eval.models.groups import pooled_answers
 from robust_eval.models.predict import near_ties
 from robust_eval.preparation import Prepared
 from robust_eval.records import (
+    CLEAN,
     SCHEMA_VERSION,
+    Example,
     ModelCard,
     Prediction,
     RunRecord,
@@ -87,7 +89,7 @@ def recorded(
             equal_budgets=settings.equal_budgets,
         ),
         near_ties={card.name: _near_ties(card, predictions) for card in cards},
-        warnings=(*_warnings((*cards, *members), predictions), *notes),
+        warnings=(*_warnings((*cards, *members), predictions), *_read_before(ready, sets), *notes),
         versions=versions(),
         host=_host(started, answers.calls, ready.account),
         not_applicable=tuple(answers.not_applicable),
@@ -180,6 +182,24 @@ def _warnings(
             )
         lines += (f"{card.name}: {warning}" for warning in card.details.get("warnings", ()))
     return tuple(lines)
+
+
+def _read_before(ready: Prepared, sets: Sequence[ShiftedSet]) -> list[str]:
+    """Of models that know what their base has read: which sets of texts are among it."""
+    asked = [(CLEAN, ready.splits.test.examples)]
+    asked += [(s.key, s.examples) for s in sets if not s.paired]
+    lines = []
+    for group in ready.groups:
+        count: Callable[[Sequence[Example]], int] = getattr(
+            group.members[0], "read_before", lambda examples: 0
+        )
+        for key, examples in asked:
+            if found := count(examples):
+                lines.append(
+                    f"{group.name}: its base has read {found} of the {len(examples)} texts of {key!r} before, "
+                    "without labels; a score there may be too high"
+                )
+    return lines
 
 
 def _without_scores(card: ModelCard, answers: Sequence[Prediction]) -> int:

