@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from robust_eval.estimate import expected_seconds, in_words, read_speeds, remember_speeds
+from robust_eval.estimate import (
+    expected_seconds,
+    in_words,
+    read_speeds,
+    remember_speeds,
+    training_seconds,
+)
 from robust_eval.records import Example, ModelCard
 
 
@@ -46,3 +52,27 @@ def test_speeds_are_kept_beside_each_other_and_a_bad_file_is_ignored(tmp_path: P
 def test_times_are_said_in_words() -> None:
     said = [in_words(s) for s in (0, 42, 600, 7200)]
     assert said == ["under 10 s", "about 40 s", "about 10 min", "about 2.0 h"]
+
+
+def tuned(**details: object) -> ModelCard:
+    chosen = {"hyperparameters": {"epochs": 3}, "training": None, "budget": 50} | details
+    return ModelCard("ft", "ft", "baseline", "fine-tuned", "f", True, 1_000_000, chosen)
+
+
+def test_fine_tuning_takes_three_passes_a_text_and_epoch_on_as_many_as_the_budget_says() -> None:
+    texts = [Example(str(i), {"text": "word " * 20}, "a", str(i)) for i in range(100)]
+    once = expected_seconds(tuned(), texts, {})
+    assert once > 0
+    assert training_seconds(tuned(), texts, {}) == pytest.approx(3 * 3 * once / 2)
+    assert training_seconds(tuned(budget=100), texts, {}) == pytest.approx(3 * 3 * once)
+    measured = {"ft": 1000.0}
+    assert training_seconds(tuned(), texts, measured) == pytest.approx(
+        4.5 * expected_seconds(tuned(), texts, measured)
+    )
+
+
+def test_what_is_trained_already_or_never_takes_no_training() -> None:
+    texts = [Example("1", {"text": "word"}, "a", "1")]
+    assert training_seconds(tuned(training={"dev_score": 0.8}), texts, {}) == 0.0
+    assert training_seconds(dataclasses.replace(tuned(), kind="prompted"), texts, {}) == 0.0
+    assert training_seconds(tuned(), [], {}) == 0.0

@@ -16,6 +16,7 @@ LARGEST = 1024**2  # bytes of a speeds file that is read at all
 CORE_FLOPS = 2.0e10  # sustained in float32 by one CPU core, of 4.2e10 at peak on the machine of docs/benchmarks
 OVERHEAD = 60  # characters that a template adds to a text
 CHARACTERS_PER_TOKEN = 4.0
+PASSES = 3  # a training step in forward passes: one forward, and a backward of two
 
 
 def expected_seconds(
@@ -34,6 +35,20 @@ def expected_seconds(
     multiplied = card.parameters - int(card.details.get("embedding_weights", 0))
     operations = 2.0 * multiplied * asked / CHARACTERS_PER_TOKEN
     return operations / (CORE_FLOPS * (os.cpu_count() or 1))
+
+
+def training_seconds(
+    card: ModelCard, texts: Sequence[Example], speeds: Mapping[str, float]
+) -> float:
+    """Seconds to fine-tune on these texts, or as many of them as the card's budget, for all epochs that it may take.
+
+    A text takes `PASSES` times as long as answering it. 0 for a model that is trained already, or never.
+    """
+    chosen = card.details.get("hyperparameters")
+    if card.kind != "fine-tuned" or not chosen or card.details.get("training") or not texts:
+        return 0.0
+    share = min(1.0, int(card.details.get("budget", len(texts))) / len(texts))
+    return PASSES * int(chosen["epochs"]) * share * expected_seconds(card, texts, speeds)
 
 
 def characters(texts: Sequence[Example]) -> int:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from robust_eval.estimate import CHARACTERS_PER_TOKEN, characters, expected_seconds, read_speeds
+from robust_eval.attack import most_queries
+from robust_eval.estimate import (
+    CHARACTERS_PER_TOKEN,
+    characters,
+    expected_seconds,
+    read_speeds,
+    training_seconds,
+)
 from robust_eval.models.account import Account, Price
 from robust_eval.models.answers import Key, canonical_input, prediction_key
 from robust_eval.models.asking import CALIBRATION
@@ -33,6 +41,13 @@ class Asked:
     answer_tokens: int  # written, at most
     seconds: float  # about; 0 where nothing tells
     cost: float | None  # US dollars, at most; None for models without a price
+    later: int = 0  # answers to sets that attacks and rewrites make in the run, beside `answers`
+    attack_queries: int = 0  # texts that attacks may ask it about, at most: their whole budget
+    attack_seconds: float = 0.0  # for these and for `later`, at most
+    attack_cost: float | None = None
+    training_seconds: float = (
+        0.0  # about, for all epochs that it may take; 0 when it is trained already
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,16 @@ class RunPlan:
     def seconds(self) -> float:
         return sum(row.seconds for row in self.asked)
 
+    @property
+    def attack_seconds(self) -> float:
+        """An upper bound: most attacks end long before their budget does."""
+        return sum(row.attack_seconds for row in self.asked)
+
+    @property
+    def training_seconds(self) -> float:
+        """An estimate, good to a factor of about two."""
+        return sum(row.training_seconds for row in self.asked)
+
 
 def plan(
     settings: Settings, output: Output | None = None, *, progress: Progress = silent
@@ -68,7 +93,7 @@ def plan(
     with PredictionCache.open(cache_dir) as cache:
         asked = tuple(
             _asked(model, ready, cache, settings, speeds, ready.account) for model in ready.models
-        )
+        ) + tuple(_writing(writer, ready, settings, speeds) for writer in ready.writers)
     n = len(ready.splits.test.examples)
     cards = [group.card for group in ready.groups]
     pairs = sum(
@@ -78,7 +103,8 @@ def plan(
         for b in cards
         if b.role == "baseline"
     )
-    tests = pairs * len({s.shift for s in ready.sets})
+    tests = pairs * len({s.shift for s in ready.sets} | {plan.key for plan in ready.rewrites})
+    tests += _attack_tests(ready)
     level = settings.level
     both = min(1.0, 2 * DISCORDANT)
     return RunPlan(
@@ -136,7 +162,74 @@ def _asked(
         answer_tokens=written,
         seconds=expected_seconds(card, left, speeds) if left else 0.0,
         cost=price.of(read, written) if price is not None else None,
+        training_seconds=training_seconds(card, (*ready.splits.train, *ready.splits.dev), speeds),
+        **_later(model, ready, settings, speeds, len(prompt), each),
     )
+
+
+def _later(
+    model: Model,
+    ready: Prepared,
+    settings: Settings,
+    speeds: dict[str, float],
+    prompt: int,
+    each: int,
+) -> dict[str, Any]:
+    """What attacks and rewrites add for one model, at most; `prompt` in characters, `each` in tokens."""
+    test = ready.splits.test
+    n = len(test.examples)
+    limit = settings.attack_limit
+    answers = len(ready.rewrites) * n
+    answers += len(ready.attacks) * len(ready.victims) * min(n, limit or n)
+    queries = 0
+    if model in ready.victims:
+        budget, control = settings.attack_budget, settings.attack_control
+        queries = most_queries(ready.attacks, model, test, budget, limit, control)
+    if not n or not answers + queries:
+        return {}
+    asked = answers + queries
+    price: Price | None = getattr(model, "price", None)
+    tokens = round(asked * (characters(test.examples) / n + prompt) / CHARACTERS_PER_TOKEN)
+    return {
+        "later": answers,
+        "attack_queries": queries,
+        "attack_seconds": asked / n * expected_seconds(model.card, test.examples, speeds),
+        "attack_cost": None if price is None else price.of(tokens, asked * each),
+    }
+
+
+def _writing(writer: Model, ready: Prepared, settings: Settings, speeds: dict[str, float]) -> Asked:
+    """What one rewrite asks its writer: every text once. What is cached of it is not looked up."""
+    test = ready.splits.test
+    texts = characters(test.examples)
+    prompt = len(str(writer.card.details.get("prompt", "")))
+    calls = len(test.examples) * len(test.task.perturbable)
+    read = round((texts + prompt * calls) / CHARACTERS_PER_TOKEN)
+    written = round(texts / CHARACTERS_PER_TOKEN)  # a rewrite is about as long as its text
+    price: Price | None = getattr(writer, "price", None)
+    return Asked(
+        model=writer.card.name,
+        role="rewriter",
+        answers=calls,
+        calls=calls,
+        prompt_tokens=read,
+        answer_tokens=written,
+        seconds=expected_seconds(writer.card, test.examples, speeds),
+        cost=price.of(read, written) if price is not None else None,
+    )
+
+
+def _attack_tests(ready: Prepared) -> int:
+    """Comparisons that attacks add: each pair of single models that the same attack is made on."""
+    attacked = {model.card.name for model in ready.victims}
+    single = [group.card for group in ready.groups if not group.card.members]
+    pairs = [
+        (a.name, b.name)
+        for a in single
+        for b in single
+        if a.role == "model" and b.role == "baseline" and {a.name, b.name} <= attacked
+    ]
+    return len(pairs) * len({plan.shift for plan in ready.attacks if not plan.on_instruction})
 
 
 Round = tuple[str, Sequence[Example], str, int]

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import re
+import shutil
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ import pytest
 from robust_eval import score, store
 from robust_eval.audit import verify
 from robust_eval.data.fingerprint import fingerprint
-from robust_eval.errors import DataError, UsageError
+from robust_eval.errors import DataError, RobustEvalError, UsageError
 from robust_eval.gate import Limits, Policy
 from robust_eval.records import CLEAN, RunRecord
 from robust_eval.report import matrix
@@ -90,8 +91,14 @@ def with_repeats_and_probabilities(record: RunRecord) -> RunRecord:
 
 
 @pytest.fixture
-def run_folder(invented_run: Callable[..., Any], tmp_path: Path) -> Path:
-    return finished(invented_run, tmp_path / "run")
+def run_folder(
+    invented_run: Callable[..., Any], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A copy of the run of its own; it is made once."""
+    whole = tmp_path_factory.getbasetemp() / "verified"
+    if not whole.exists():
+        finished(invented_run, whole)
+    return shutil.copytree(whole, tmp_path / "run")
 
 
 def changed_json(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -183,6 +190,98 @@ def test_a_changed_answer_no_longer_gives_its_score(run_folder: Path) -> None:
     rows[at]["label"] = "ab"[int(rows[at]["example_id"][1:]) % 2]
     pq.write_table(pa.Table.from_pylist(rows, schema=pq.read_schema(path)), path)
     assert "scores m/typos@3/accuracy" in places(run_folder)
+
+
+def edited(path: Path, which: Callable[[dict[str, Any]], bool], **values: Any) -> None:
+    """Changes the first row of a Parquet file that fits."""
+    rows = pq.read_table(path).to_pylist()
+    next(row for row in rows if which(row)).update(values)
+    pq.write_table(pa.Table.from_pylist(rows, schema=pq.read_schema(path)), path)
+
+
+def of(key: str, **more: Any) -> Callable[[dict[str, Any]], bool]:
+    return lambda row: row["set_key"] == key and all(row[k] == v for k, v in more.items())
+
+
+@pytest.mark.parametrize(
+    ("file", "which", "values", "said"),
+    [
+        ("predictions", of("typos@1", status="unparsed"), {"status": "ok"}, "gaps m/typos@1/accuracy, statuses"),
+        ("predictions", of("typos@1", model="b"), {"input_truncated": True}, "gaps b/typos@1/accuracy, truncated_inputs"),
+        ("predictions", of("typos@3", model="b"), {"score_accuracy": 0.0}, "scores b/typos@3/accuracy [0]: 0 stored, 1 computed"),
+        ("predictions", of(CLEAN, repeat=1), {"label": "wrong"}, "scores m/clean/accuracy/1"),
+        ("predictions", of("typos@1", model="m"), {"scores": [-0.1, -3.0]}, "analysis, calibrations m/typos@1"),
+        ("examples", of("typos@1"), {"source_id": "e1"}, "set typos@1: its texts or targets"),
+        ("examples", of("typos@1"), {"changed": False}, "gaps m/typos@1/accuracy, drop_changed"),
+        ("examples", of("typos@1"), {"edit_rate": 0.9}, "analysis, curves m/typos"),
+        ("examples", of("imdb"), {"target": '"b"'}, "scores m/imdb/accuracy"),
+        ("examples", of("typos@3"), {"inputs": '{"text": "another"}'}, "set typos@3: its texts or targets"),
+        ("predictions", of("imdb"), {"raw": "said otherwise"}, "predictions.parquet: it is not the file"),
+        ("examples", of("imdb"), {"meta": '{"page": 3}'}, "examples.parquet: it is not the file"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_change_to_the_stored_answers_is_named(
+    run_folder: Path,
+    file: str,
+    which: Callable[[dict[str, Any]], bool],
+    values: dict[str, Any],
+    said: str,
+) -> None:
+    edited(run_folder / f"{file}.parquet", which, **values)
+    assert said in places(run_folder)
+
+
+def test_a_gate_asked_for_later_does_not_vouch_for_texts_changed_meanwhile(
+    run_folder: Path,
+) -> None:
+    edited(run_folder / "examples.parquet", of("typos@3"), inputs='{"text": "another"}')
+    record = store.load(run_folder)
+    store.save_gate(run_folder, gated(record, Policy(everywhere=Limits(max_drop=0.9))))
+    assert "set typos@3" in places(run_folder)
+
+
+def test_runs_of_earlier_versions_have_no_digests_and_say_so(run_folder: Path) -> None:
+    changed_json(run_folder / "run.json", lambda data: data.pop("digests"))
+    found = verify(run_folder)
+    assert found.holds
+    assert any("kept no digests" in note for note in found.notes)
+    changed_json(run_folder / "run.json", lambda data: data.update({"digests": {"sets": 3}}))
+    assert "set typos@1" in places(run_folder)
+
+
+def test_examples_without_a_field_of_their_task_are_damaged(run_folder: Path) -> None:
+    edited(run_folder / "examples.parquet", of("typos@3"), inputs='{"words": "another"}')
+    with pytest.raises(DataError, match="damaged"):
+        verify(run_folder)
+
+
+def test_answers_in_another_order_or_gone_are_refused_with_their_place(run_folder: Path) -> None:
+    path = run_folder / "predictions.parquet"
+    whole = pq.read_table(path)
+    swapped = whole.take([1, 0, *range(2, whole.num_rows)])
+    gone = whole.slice(1)
+    lacking = whole.drop_columns(["status"])
+    for table, said in (
+        (swapped, "out of order"),
+        (gone, "59 answers to the 60"),
+        (lacking, "status"),
+    ):
+        pq.write_table(table, path)
+        with pytest.raises(RobustEvalError, match=said):
+            verify(run_folder)
+
+
+@pytest.mark.parametrize("key", ["settings", "warnings", "near_ties"])
+def test_what_stands_in_a_record_beside_figures_is_held_by_its_pages(
+    run_folder: Path, key: str
+) -> None:
+    other: dict[str, Any] = {
+        "settings": {"level": 0.95, "seed": 7},
+        "warnings": ["all is well"],
+        "near_ties": {"m": 5},
+    }
+    changed_json(run_folder / "run.json", lambda data: data.update({key: other[key]}))
+    assert "report.html" in places(run_folder)
 
 
 def test_changed_texts_are_not_those_of_the_fingerprint(run_folder: Path) -> None:

@@ -34,6 +34,23 @@ def test_the_plan_names_the_calls_that_the_run_then_makes(
     assert calls(robust_eval("plan", *QUICK).stdout) == [0, 0]
 
 
+def test_what_attacks_may_ask_is_a_bound_that_the_run_keeps(
+    robust_eval: Run, reviews: Path, tmp_path: Path
+) -> None:
+    attacked = ("--model", "scripted:length", "--baseline", "bow", "--dataset", "reviews.csv", "--limit", "60",
+                "--shift", "deepwordbug", "--attack-budget", "12", "--attack-limit", "10", "--out", "run")  # fmt: skip
+    planned = robust_eval("plan", *attacked)
+    assert planned.returncode == 0, planned.stderr
+    assert "scripted:length: at most 120 queries of attacks and 20 answers" in planned.stdout
+    assert "after adjusting for 1 test " in planned.stdout
+    assert robust_eval(*attacked).returncode == 0
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert len(record["sets"]) == 2
+    assert [c["set_key"] for c in record["comparisons"]] == [None]
+    for made in record["sets"]:
+        assert 0 < sum(result["queries"] for result in made["attacks"]) <= 120
+
+
 def test_planning_loads_neither_torch_nor_transformers(
     robust_eval: Run, reviews: Path, tmp_path: Path
 ) -> None:

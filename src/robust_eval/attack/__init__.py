@@ -9,6 +9,7 @@ from robust_eval.attack.sets import (
     attack_sets,
     attacked_examples,
     check_attacks,
+    most_queries,
     victims_of,
 )
 from robust_eval.attack.textattack_recipes import (
@@ -32,6 +33,7 @@ __all__ = [
     "attacked_examples",
     "check_attacks",
     "describe_textattack",
+    "most_queries",
     "parse_attack",
     "textattack_recipe",
     "textattack_table",

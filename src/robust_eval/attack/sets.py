@@ -204,6 +204,22 @@ def _faults(results: Sequence[Attacked]) -> str:
     return f"stopped by an error of its own on {len(faults)} of {len(results)} texts, the first {faults[0]!r}"
 
 
+def most_queries(
+    plans: Sequence[AttackPlan],
+    victim: Model,
+    dataset: Dataset,
+    budget: int,
+    limit: int | None,
+    control: bool = False,
+) -> int:
+    """How many texts the attacks and their random baselines may ask one victim about: each time the whole budget."""
+    size = len(dataset.examples)
+    count, half = min(size, limit or size), min((size + 1) // 2, limit or size)
+    mine = [plan for plan in plans if not plan.on_instruction or prompt_of(victim) is not None]
+    times = sum(half if plan.shared else count for plan in mine)
+    return (times + count * sum(_controlled(plan, control) for plan in mine)) * budget
+
+
 def attack_line(
     plans: Sequence[AttackPlan],
     victims: Sequence[Model],
@@ -228,5 +244,5 @@ def attack_line(
         )
     if walks:
         parts.append(f"{walks} random baselines with as many queries as their searches")
-    queries = ((on_texts + walks) * count + on_all * half) * budget
+    queries = sum(most_queries(plans, v, dataset, budget, limit, control) for v in victims)
     return f"attacks: {' and '.join(parts)}: at most {queries:,} queries, and {on_texts + on_all} more sets"

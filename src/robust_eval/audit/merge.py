@@ -113,6 +113,8 @@ def _check(first: RunRecord, other: RunRecord, name: str, other_name: str) -> No
                 f"{other_name} was run with another {key} than {name} "
                 f"({str(other.settings.get(key))[:40]}, not {str(first.settings.get(key))[:40]})"
             )
+    if first.panel != other.panel:
+        raise DataError(f"{other_name} stands against another panel of models than {name}")
     if first.versions != other.versions:
         changed = sorted(
             k

@@ -77,9 +77,18 @@ def verify(path: Path) -> Verification:
 
 def _folder(path: Path) -> Verification:
     record = store.load(path)
-    findings = [*_cut(_answers(record)), *_figures(record)]
+    findings = [*_cut(_answers(record)), *_figures(record), *_attacks(record)]
     checked = ["scores of every answer", *_what(record), "the data set's fingerprint"]
+    checked += [f"figures of {len(record.attacks)} attacks"] if record.attacks else []
     notes: list[str] = []
+    changed = store.changed_since(path, record)
+    if changed is None:
+        notes.append(
+            "the run kept no digests: shifted texts that no figure rests on are not checked"
+        )
+    else:
+        findings += _cut(Finding(*at) for at in changed)
+        checked.append("the texts of every set")
     if record.human is not None:
         notes.append("what people said rests on their sheets, which are not part of the run")
     made_by = record.versions.get("robust-eval")
@@ -154,6 +163,14 @@ def _figures(record: RunRecord) -> list[Finding]:
     return findings
 
 
+def _attacks(record: RunRecord) -> list[Finding]:
+    """Figures of attacks, which rest on how every attack ended: a page alone does not hold that."""
+    if not record.attacks:
+        return []
+    found = attack_figures(record, level=_level(record))
+    return _cut(Finding(*at) for at in differences(record.attacks, found, "attacks"))
+
+
 def _what(record: RunRecord) -> list[str]:
     return [
         f"{len(record.gaps)} gaps",
@@ -188,11 +205,13 @@ def _page(path: Path) -> Verification:
     page = path.read_bytes().decode("utf-8", "replace")
     record = page_record(page)
     broken = seal.broken(page)
-    notes = () if broken is not None else ("the page has no seal: sections were not compared",)
+    notes = [] if broken is not None else ["the page has no seal: sections were not compared"]
+    if '<section id="attacks"' in page:
+        notes.append("how attacks ended is not in the page: verify the folder for their figures")
     findings = [Finding(path.name, f"{what} was changed") for what in broken or ()]
     findings += _figures(record)
     checked = [*_what(record), "the seal of every section"]
-    return Verification(path, tuple(checked), notes, tuple(findings))
+    return Verification(path, tuple(checked), tuple(notes), tuple(findings))
 
 
 def _cut(findings: Iterator[Finding]) -> list[Finding]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from robust_eval.data.fingerprint import fingerprint
 from robust_eval.errors import DataError, OutputError
 from robust_eval.files import atomic_write, explained, remove_partial, write_atomic
 from robust_eval.records import SCHEMA_VERSION, RunRecord
@@ -21,7 +25,8 @@ HTML, MARKDOWN, JUNIT, MODEL_INDEX = "report.html", "report.md", "junit.xml", "m
 DIFF = "diff.html"
 OURS = (RUN, EXAMPLES, PREDICTIONS, HTML, MARKDOWN, JUNIT, MODEL_INDEX, DIFF)
 LARGEST_RUN_JSON = 256 * 1024**2  # bytes
-HOST_KEYS = ("host",)  # what differs between two equal runs: times, machine, calls made
+# What may differ between two equal runs: times, machine, calls made; and how their files are packed.
+HOST_KEYS = ("host", "digests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,39 @@ def save(path: Path, record: RunRecord) -> None:
     ):
         with atomic_write(path / name) as file:
             pq.write_table(table, file, compression="zstd")
-    _write_json(path / RUN, run_json(record))
+    _write_json(path / RUN, run_json(record) | {"digests": _digests(path, record)})
+
+
+def _digests(path: Path, record: RunRecord) -> dict[str, dict[str, str]]:
+    """Of both files as they lie there, and of every set's texts and targets, so that `verify` can name a changed one."""
+    task, labels = record.dataset.task, record.dataset.labels
+    return {
+        "files": {
+            name: sha256((path / name).read_bytes()).hexdigest() for name in (EXAMPLES, PREDICTIONS)
+        },
+        "sets": {s.key: fingerprint(task, labels, s.examples) for s in record.sets},
+    }
+
+
+def changed_since(path: Path, record: RunRecord) -> Iterator[tuple[str, str]] | None:
+    """(place, what) for each file and set that is not as the run wrote it; None for runs that kept no digests."""
+    kept = read_json(path / RUN).get("digests")
+    if not isinstance(kept, dict):
+        return None
+    return _changes(kept, _digests(path, record))
+
+
+def _changes(
+    kept: Mapping[str, Any], found: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[str, str]]:
+    for kind, named, what in (
+        ("sets", "set {}", "its texts or targets are not those that the run wrote"),
+        ("files", "{}", "it is not the file that the run wrote"),
+    ):
+        stored = kept.get(kind)
+        for name, digest in found[kind].items():
+            if not isinstance(stored, dict) or stored.get(name) != digest:
+                yield named.format(name), what
 
 
 def load(path: Path) -> RunRecord:
@@ -97,15 +134,29 @@ def load(path: Path) -> RunRecord:
             raise DataError(f"{path} lacks {name}; give the run's command again with --overwrite")
     try:
         tables = pq.read_table(path / EXAMPLES), pq.read_table(path / PREDICTIONS)
-        record = recorded(data, *tables)
+        with _uncollected():
+            record = recorded(data, *tables)
         return dataclasses.replace(record, scaled=scaled_confidences(record))
     except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged: {str(error)[:200]}") from error
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Pauses the garbage collector: records hold no cycles, and walking over a million of them takes seconds."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 def save_gate(path: Path, record: RunRecord) -> None:
     """Writes a finished run's gate result or human check beside its figures; examples and predictions stay."""
-    _write_json(path / RUN, run_json(record))
+    kept = read_json(path / RUN).get("digests")  # as the run was saved, not as its files are now
+    _write_json(path / RUN, run_json(record) | ({} if kept is None else {"digests": kept}))
 
 
 def comparable(path: Path) -> dict[str, Any]:

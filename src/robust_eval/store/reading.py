@@ -48,6 +48,10 @@ def recorded(data: dict[str, Any], examples: pa.Table, predictions: pa.Table) ->
     about = data["dataset"]
     task = TASKS[TaskKind(about["task"])]
     texts, doses, checks = _examples(examples)
+    required = {*task.fields} - {*task.optional}
+    for key, members in texts.items():
+        if any(not required <= example.inputs.keys() for example in members):
+            raise ValueError(f"an example of {key!r} lacks one of {sorted(required)}")
     answers, scores = _answers(predictions, [metric.name for metric in task.metrics])
     return RunRecord(
         schema_version=data["schema_version"],
