@@ -58,7 +58,8 @@ def plan_command(options: Sequence[Callable[[Any], Any]]) -> click.Command:
     def plan(**given: Any) -> int:
         """Say what a run would ask, take and be able to find, with the options of the run itself.
 
-        Data are read and perturbed; no model is asked and no weights are loaded.
+        Data are read and perturbed; no model is asked and no weights are loaded. Times are estimates, good to a
+        factor of about two; what attacks may ask is an upper bound.
         """
         from robust_eval.cli import terminal
         from robust_eval.cli.evaluate import settings_of
