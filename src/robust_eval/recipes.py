@@ -54,6 +54,7 @@ from robust_eval.perturb import (
     NoisePlan,
     PromptPlan,
     make,
+    parameters_shown,
     perturbations_folder,
     typed,
 )
@@ -102,7 +103,7 @@ def describe_perturbations() -> list[tuple[str, ...]]:
             kind.group,
             kind.family,
             " ".join(f"{rate:.0%}" for rate in kind.RATES) + f" of {kind.unit}",
-            (kind.__doc__ or "").strip().splitlines()[0],
+            (kind.__doc__ or "").strip().splitlines()[0] + parameters_shown(kind),
         )
         for kind in NATIVE.values()
     ] + describe_edits()

@@ -13,7 +13,7 @@ import pytest
 
 from robust_eval.errors import ModelError, RecipeError
 from robust_eval.perturb import make, perturb_example
-from robust_eval.perturb.external import NLPAUG, REFUSED, TEXTATTACK
+from robust_eval.perturb.external import NLPAUG, REFUSED, TEXTATTACK, describe_external
 from robust_eval.recipes import parse_shifts
 from robust_eval.records import Example, Perturbation
 from robust_eval.rng import stream
@@ -167,3 +167,11 @@ def test_another_process_draws_the_same() -> None:
         for seed in ("1", "2")
     }
     assert len(said) == 1
+
+
+def test_every_augmenter_is_listed_with_its_parameters() -> None:
+    rows = {name: (parameters, needs) for name, parameters, needs in describe_external()}
+    assert len(rows) == len(NLPAUG) + len(TEXTATTACK)
+    assert "action (str)" in rows["nlpaug:RandomCharAug"][0]
+    assert rows["nlpaug:SynonymAug"] == ("", "wordnet, averaged_perceptron_tagger_eng")
+    assert rows["textattack:WordSwapQWERTY"][0] == "skip_first_char (bool), skip_last_char (bool)"

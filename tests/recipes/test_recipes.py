@@ -244,6 +244,10 @@ def test_a_recipe_that_is_not_text_is_refused(tmp_path: Path) -> None:
 def test_lists_have_one_row_each() -> None:
     assert [row[0] for row in describe_perturbations()] == [*NATIVE, *EDITS]
     assert {len(row) for row in describe_perturbations()} == {5}
+    said = {row[0]: row[-1] for row in describe_perturbations()}
+    assert said["context-padding"].endswith("?needle=middle|start|end")
+    assert said["word-drops"].endswith("?keep_negations=true|false")
+    assert said["char-drops"].endswith("does.")
     assert [row[0] for row in describe_recipes()] == list(recipe_names())
     assert {name: sets for name, sets, _ in describe_recipes()}["noisy"] == "6"
     assert all(summary for _, _, summary in describe_recipes())

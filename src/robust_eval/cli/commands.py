@@ -10,6 +10,7 @@ from robust_eval.errors import EXIT_PASS, EXIT_USAGE, UsageError, did_you_mean
 
 KINDS = (
     "perturbations",
+    "external",
     "recipes",
     "textattack",
     "domains",
@@ -23,7 +24,7 @@ KINDS = (
 @click.command("list")
 @click.argument("what", required=False, default=None, metavar="[WHAT]")
 def list_(what: str | None) -> int:
-    """Show what there is: perturbations, recipes, textattack's recipes, domains, models, templates, presets or panels. Without WHAT, all of them."""
+    """Show what there is: perturbations, external ones, recipes, textattack's recipes, domains, models, templates, presets or panels. Without WHAT, all of them."""
     from robust_eval.cli import terminal
 
     if what is not None and what not in KINDS:
@@ -53,6 +54,12 @@ def _listing(kind: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
 
         names = ("name", "clean set", "shifts", "models", "lines")
         return "Panels behind the reference line (--panel NAME)", names, describe_panels()
+    if kind == "external":
+        from robust_eval.perturb.external import describe_external
+
+        header = ("name", "parameters", "NLTK data")
+        title = "nlpaug's and textattack's augmenters (--shift NAME@SEVERITY?PARAMETER=VALUE)"
+        return title, header, [*describe_external()]
     if kind == "recipes":
         from robust_eval.recipes import describe_recipes
 

@@ -2,7 +2,14 @@
 
 from robust_eval.perturb.apply import dose, literal, perturb_example, protections
 from robust_eval.perturb.plan import NoisePlan, PromptPlan
-from robust_eval.perturb.registry import DEFAULT_SEVERITY, NATIVE, REGISTRY, make, typed
+from robust_eval.perturb.registry import (
+    DEFAULT_SEVERITY,
+    NATIVE,
+    REGISTRY,
+    make,
+    parameters_shown,
+    typed,
+)
 from robust_eval.perturb.tables import perturbations_folder
 
 __all__ = [
@@ -14,6 +21,7 @@ __all__ = [
     "dose",
     "literal",
     "make",
+    "parameters_shown",
     "perturb_example",
     "perturbations_folder",
     "protections",

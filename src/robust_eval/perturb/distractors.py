@@ -14,8 +14,7 @@ from functools import cache
 from random import Random
 from typing import ClassVar
 
-from robust_eval.errors import RecipeError, did_you_mean
-from robust_eval.perturb.draws import Edit, Rated, Rates, apply, check_severity, pick
+from robust_eval.perturb.draws import Edit, Rated, Rates, apply, pick
 from robust_eval.perturb.tables import list_table
 from robust_eval.records import Example
 
@@ -54,14 +53,9 @@ class IrrelevantSentences(Rated):
     unit: ClassVar[str] = "5 sentences"
     adds_only: ClassVar[bool] = True
     RATES: ClassVar[Rates] = EACH_PLACE
-    where: str = "both"
+    CHOICES: ClassVar[Mapping[str, Sequence[str]]] = {"where": WHERE}
 
-    def __post_init__(self) -> None:
-        check_severity(self.severity)
-        if self.where not in WHERE:
-            raise RecipeError(
-                f"{self.name}: unknown where {self.where!r}{did_you_mean(self.where, WHERE)}"
-            )
+    where: str = "both"
 
     def perturb(self, text: str, rng: Random) -> str:
         return self._around(text, text, rng)
@@ -134,14 +128,9 @@ class Tautologies(Rated):
         "true": ("true is true",),
         "negation": ("false is not true",),
     }
-    kind: str = "any"
+    CHOICES: ClassVar[Mapping[str, Sequence[str]]] = {"kind": tuple(KINDS)}
 
-    def __post_init__(self) -> None:
-        check_severity(self.severity)
-        if self.kind not in self.KINDS:
-            raise RecipeError(
-                f"{self.name}: unknown kind {self.kind!r}{did_you_mean(self.kind, self.KINDS)}"
-            )
+    kind: str = "any"
 
     def perturb(self, text: str, rng: Random) -> str:
         hit = places_hit(rng, self.rate)

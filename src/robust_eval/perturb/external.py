@@ -185,6 +185,22 @@ def parameters_of_external(provider: str, kind: str) -> Mapping[str, type]:
     return NLPAUG[kind].parameters if provider == "nlpaug" else TEXTATTACK[kind]
 
 
+def describe_external() -> list[tuple[str, str, str]]:
+    """Rows of name, parameters with their types, and the NLTK data that it reads."""
+    rows = [
+        (
+            f"nlpaug:{kind}",
+            known.parameters,
+            ", ".join(r.partition("/")[2] for r in known.resources),
+        )
+        for kind, known in NLPAUG.items()
+    ] + [(f"textattack:{kind}", parameters, "") for kind, parameters in TEXTATTACK.items()]
+    return [
+        (name, ", ".join(f"{key} ({kind.__name__})" for key, kind in parameters.items()), needs)
+        for name, parameters, needs in rows
+    ]
+
+
 def check_parameters(name: str, typed: Mapping[str, type], parameters: Mapping[str, Any]) -> None:
     for parameter, value in parameters.items():
         if parameter not in typed:

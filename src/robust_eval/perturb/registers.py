@@ -6,14 +6,14 @@ Words of praise and blame, degree words and negations stay as they are: what cha
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
 from typing import ClassVar
 
-from robust_eval.errors import RecipeError, did_you_mean
 from robust_eval.perturb.distractors import irrelevant, places_hit
-from robust_eval.perturb.draws import Edit, Rated, Rates, apply, check_severity, hits, pick
+from robust_eval.perturb.draws import Edit, Rated, Rates, apply, hits, pick
 from robust_eval.perturb.rules import Rule, phrases, rewritten
 from robust_eval.perturb.tables import list_table, words_table
 from robust_eval.records import Family
@@ -229,14 +229,9 @@ class ContextPadding(Rated):
     unit: ClassVar[str] = "100 sentences"
     adds_only: ClassVar[bool] = True
     RATES: ClassVar[Rates] = (0.05, 0.10, 0.20, 0.50, 1.00)
-    needle: str = "middle"
+    CHOICES: ClassVar[Mapping[str, Sequence[str]]] = {"needle": NEEDLES}
 
-    def __post_init__(self) -> None:
-        check_severity(self.severity)
-        if self.needle not in NEEDLES:
-            raise RecipeError(
-                f"{self.name}: unknown needle {self.needle!r}{did_you_mean(self.needle, NEEDLES)}"
-            )
+    needle: str = "middle"
 
     def perturb(self, text: str, rng: Random) -> str:
         sentences = irrelevant()

@@ -206,6 +206,18 @@ def parameters_of(kind: type[Rated]) -> Mapping[str, type]:
     }
 
 
+def parameters_shown(kind: type[Rated]) -> str:
+    """` ?layout=qwerty|qwertz|...`: the parameters as they stand in a shift, the default first; empty where there are none."""
+    shown = []
+    for field in dataclasses.fields(kind):
+        if field.name != "severity":
+            truths = (True, False) if isinstance(field.default, bool) else ()
+            options = dict.fromkeys([field.default, *kind.CHOICES.get(field.name, truths)])
+            written = (str(o).lower() if isinstance(o, bool) else str(o) for o in options)
+            shown.append(f"{field.name}={'|'.join(written)}")
+    return f" ?{'&'.join(shown)}" if shown else ""
+
+
 def _check_parameters(kind: type[Rated], parameters: Mapping[str, Any]) -> None:
     known = parameters_of(kind)
     for parameter, value in parameters.items():
