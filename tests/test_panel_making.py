@@ -249,3 +249,34 @@ def test_the_terminal_says_how_far_each_model_is_off_the_line_or_why_there_is_no
         for line in (asked, ["plan", *asked]):
             assert run_command(line) == 2
             assert "no panel file" in capsys.readouterr().err
+
+
+def test_finished_runs_give_members_without_training(
+    data: Path, panel: Panel, evaluation: robust_eval.Evaluation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = data / "of runs.json"
+    run = str(evaluation.folder)
+    assert run_command(["panel", str(path), "--from", run]) == 0
+    capsys.readouterr()
+    made = read_panel(path)
+    assert [m.spec for m in made.members] == ["bow"]  # a scripted model is none of a panel
+    assert {s.key for s in made.shifts} == {"other", "keyboard-typos@3", "word-drops@3"}
+    gap = next(g for g in evaluation.record.gaps if g.model == "bow" and g.set_key == "other")
+    assert made.members[0].clean.score == gap.clean.value
+    assert made.members[0].shifted["other"].score == gap.shifted.value
+    assert run in made.made[0].command
+    write_panel(path, panel)
+    assert run_command(["panel", str(path), "--from", run, "--add"]) == 0
+    wider = read_panel(path)
+    assert wider.members[: len(panel.members)] == panel.members
+    # The run trained on all of 64 examples that it drew, the panel on 64 of 300: another model.
+    assert [m.name for m in wider.members[len(panel.members) :]] == [
+        "bow (64 examples), seed 0, on 100"
+    ]
+    assert run_command(["panel", str(path), "--from", run, "--add"]) == 0
+    assert read_panel(path).members == wider.members  # the same model once
+    write_panel(path, replace(panel, labels=("no", "yes")))
+    assert run_command(["panel", str(path), "--from", run, "--add"]) == 2
+    assert "is about other labels" in capsys.readouterr().err
+    assert run_command(["panel", str(path), "--from", run, "--baseline", "bow", "--add"]) == 2
+    assert run_command(["panel", str(path), "--from", str(data), "--overwrite"]) == 2

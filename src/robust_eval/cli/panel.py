@@ -33,19 +33,23 @@ HELP = {
 def panel_command(options: Sequence[Callable[[Any], Any]]) -> click.Command:
     """The subcommand, with those options of the root command that it has a use for."""
 
-    def panel(path: str, add: bool, overwrite: bool, **given: Any) -> int:
+    def panel(path: str, add: bool, overwrite: bool, runs: tuple[str, ...], **given: Any) -> int:
         """Measure a panel of baselines, or show one: scores on a clean set and under shifts.
 
         Every --baseline is fine-tuned once a --train-size and seed, and asked about --dataset and each --shift. FILE
-        is the panel to write; a run of the same data takes it with --panel FILE. Without --dataset, FILE or
-        the embedded panel of that name is shown.
+        is the panel to write; a run of the same data takes it with --panel FILE. With --from, the members are those of
+        finished runs, and nothing is trained. Without either, FILE or the embedded panel of that name is shown.
         """
         from pathlib import Path
 
         from robust_eval.panels import embedded_names, read_embedded, read_panel
 
         target = Path(path)
-        if given["dataset"] is None:
+        if runs and (given["dataset"] or given["baselines"]):
+            raise UsageError(
+                "--from takes models as they are; measure others with a command of their own and --add"
+            )
+        if given["dataset"] is None and not runs:
             if given["baselines"] or add:
                 raise UsageError("no data set to measure the panel on; give one with --dataset")
             embedded = path in embedded_names() and not target.exists()
@@ -56,7 +60,7 @@ def panel_command(options: Sequence[Callable[[Any], Any]]) -> click.Command:
                 f"{path} exists; give --add to put further members into it, or --overwrite to replace it"
             )
         more = read_panel(target) if add else None
-        _show(_made(target, more, given))
+        _show(_taken(target, more, runs) if runs else _made(target, more, given))
         return EXIT_PASS
 
     command: Any = panel
@@ -69,6 +73,7 @@ def panel_command(options: Sequence[Callable[[Any], Any]]) -> click.Command:
     made.params = [
         click.Argument(["path"], metavar="FILE", type=click.Path()),
         *(p for p in made.params if p.name in TAKEN),
+        click.Option(["--from", "runs"], multiple=True, metavar="RUN", type=click.Path(), help="Take the fine-tuned models and floors of this finished run on the same data. Repeatable."),
         click.Option(["--add"], is_flag=True, help="Put the members into the panel that FILE holds already."),
         click.Option(["--overwrite"], is_flag=True, help="Replace FILE if it exists."),
     ]  # fmt: skip
@@ -114,6 +119,18 @@ def _made(target: Any, more: Panel | None, given: dict[str, Any]) -> Panel:
     )
     write_panel(target, panel)
     return panel
+
+
+def _taken(target: Any, more: Panel | None, runs: tuple[str, ...]) -> Panel:
+    from pathlib import Path
+
+    from robust_eval import store
+    from robust_eval.panels import panel_of_runs, write_panel
+
+    records = [store.load(Path(run)) for run in runs]
+    made = panel_of_runs(records, runs, more=more, name=target.name.removesuffix(".json"))
+    write_panel(target, made)
+    return made
 
 
 def _show(panel: Panel) -> None:

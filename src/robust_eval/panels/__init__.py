@@ -15,6 +15,7 @@ from robust_eval.panels.files import (
     read_panel,
     write_panel,
 )
+from robust_eval.panels.runs import panel_of_runs
 
 __all__ = [
     "AUTO",
@@ -25,6 +26,7 @@ __all__ = [
     "described",
     "embedded_names",
     "fitting_panel",
+    "panel_of_runs",
     "read_embedded",
     "read_panel",
     "write_panel",

@@ -5,7 +5,13 @@ from robust_eval.score.attacks import attack_figures
 from robust_eval.score.comparisons import comparisons
 from robust_eval.score.gaps import gaps
 from robust_eval.score.human import human_check
-from robust_eval.score.lines import origin, panel_line, panel_mismatch, reference_lines
+from robust_eval.score.lines import (
+    clean_origin,
+    origin,
+    panel_line,
+    panel_mismatch,
+    reference_lines,
+)
 from robust_eval.score.members import mean_scores
 from robust_eval.score.metrics import METRICS, quality_of, score_prediction
 from robust_eval.score.static import static_figures
@@ -16,6 +22,7 @@ __all__ = [
     "METRICS",
     "analysis",
     "attack_figures",
+    "clean_origin",
     "comparisons",
     "gaps",
     "human_check",
