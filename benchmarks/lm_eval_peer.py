@@ -46,7 +46,7 @@ def main() -> None:
         answers = lm.loglikelihood(requests, disable_tqdm=True)
         return [float(value) for value, _ in answers], time.perf_counter() - start
 
-    def written(count: int, batch_size: int) -> tuple[list[str], float]:
+    def written(count: int, batch_size: int) -> tuple[list[str], float, float]:
         lm.batch_size_per_gpu = batch_size
         wanted = {
             "until": ["\ue000"],  # ends nothing: every answer has as many tokens
@@ -58,8 +58,9 @@ def main() -> None:
             Instance("generate_until", {}, (prompt, wanted), i)
             for i, prompt in enumerate(task["prompts"][:count])
         ]
-        start = time.perf_counter()
-        return lm.generate_until(requests, disable_tqdm=True), time.perf_counter() - start
+        start, busy = time.perf_counter(), time.process_time()
+        texts = lm.generate_until(requests, disable_tqdm=True)
+        return texts, time.perf_counter() - start, time.process_time() - busy
 
     if "new" in task:
         count = min(options.sample, len(task["prompts"]))
@@ -71,7 +72,8 @@ def main() -> None:
                     "texts": runs[best][0],
                     "seconds": runs[best][1],
                     "batch_size": best,
-                    "tried": {size: count / seconds for size, (_, seconds) in runs.items()},
+                    "tried": {size: count / seconds for size, (_, seconds, _) in runs.items()},
+                    "busy": {size: busy / count for size, (_, _, busy) in runs.items()},
                     "threads": torch.get_num_threads(),
                     "versions": {
                         name: version(name) for name in ("lm_eval", "transformers", "torch")
