@@ -192,9 +192,8 @@ def _next_tokens(
     logits: torch.Tensor, rngs: Sequence[Random | None], temperature: float
 ) -> list[int]:
     if not temperature:
-        # argmax leaves open which of equal values it names; the first is taken, everywhere.
-        best = logits.max(dim=-1, keepdim=True).values
-        return [int(token) for token in (logits == best).float().argmax(dim=-1)]
+        # torch leaves open which of equal values its argmax names; numpy's is the first, everywhere.
+        return [int(token) for token in logits.cpu().numpy().argmax(axis=-1)]
     import torch
 
     shares = torch.softmax(logits.double() / temperature, dim=-1).cumsum(dim=-1)
