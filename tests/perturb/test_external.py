@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from robust_eval.errors import ModelError, RecipeError
 from robust_eval.perturb import make, perturb_example
-from robust_eval.perturb.external import NLPAUG, REFUSED, TEXTATTACK, describe_external
+from robust_eval.perturb.external import (
+    NLPAUG,
+    REFUSED,
+    TEXTATTACK,
+    describe_external,
+    imported,
+)
 from robust_eval.recipes import parse_shifts
 from robust_eval.records import Example, Perturbation
 from robust_eval.rng import stream
@@ -94,6 +102,18 @@ def test_a_missing_package_names_the_command_that_installs_it(
         make("nlpaug:SplitAug", 3)
     with pytest.raises(RecipeError, match=r"pip install 'robust-eval\[textattack\]'"):
         make("textattack:WordDeletion", 3)
+
+
+def test_a_package_that_silences_loggers_does_not_silence_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loud_package.py").write_text(
+        "import logging.config\nlogging.config.dictConfig({'version': 1})\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    ours = logging.getLogger("robust_eval.test_external")
+    imported("loud_package", "install it")
+    assert not ours.disabled
 
 
 @pytest.mark.textattack

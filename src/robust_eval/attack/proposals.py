@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import ClassVar, Protocol
@@ -50,6 +50,40 @@ def _some(places: Sequence[int], every: bool, rng: Random) -> Sequence[int]:
     return [choice(rng, places)]
 
 
+def _edited(
+    kind: SwapCharacters | SubstituteCharacter | DeleteCharacter | InsertCharacter,
+    draft: Draft,
+    position: int,
+    rng: Random,
+    edit: Callable[[str, int, Random], str],
+    *,
+    span: int = 1,
+    least: int = 1,
+) -> list[Draft]:
+    """Drafts with the word edited at each chosen start of `span` characters; words under `least` characters stay."""
+    word = draft.words[position]
+    if len(word) < least:
+        return []
+    places = _some(_places(word, kind.first, kind.last, span), kind.every, rng)
+    return put(draft, position, [edit(word, i, rng) for i in places])
+
+
+def _swapped(word: str, i: int, rng: Random) -> str:
+    return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+
+
+def _substituted(word: str, i: int, rng: Random) -> str:
+    return word[:i] + choice(rng, [c for c in _LETTERS if c != word[i]]) + word[i + 1 :]
+
+
+def _deleted(word: str, i: int, rng: Random) -> str:
+    return word[:i] + word[i + 1 :]
+
+
+def _inserted(word: str, i: int, rng: Random) -> str:
+    return word[:i] + choice(rng, _LETTERS) + word[i:]
+
+
 @dataclass(frozen=True, slots=True)
 class SwapCharacters:
     """Two neighbouring characters trade places: one pair at random, or `every` pair."""
@@ -61,9 +95,7 @@ class SwapCharacters:
     last: bool = True
 
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
-        word = draft.words[position]
-        places = _some(_places(word, self.first, self.last, 2), self.every, rng)
-        return put(draft, position, [word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in places])  # fmt: skip
+        return _edited(self, draft, position, rng, _swapped, span=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +109,7 @@ class SubstituteCharacter:
     last: bool = True
 
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
-        word = draft.words[position]
-        if len(word) < 2:
-            return []
-        places = _some(_places(word, self.first, self.last), self.every, rng)
-        return put(draft, position, [word[:i] + _other(word[i], rng) + word[i + 1 :] for i in places])  # fmt: skip
+        return _edited(self, draft, position, rng, _substituted, least=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +123,7 @@ class DeleteCharacter:
     last: bool = True
 
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
-        word = draft.words[position]
-        if len(word) < 2:
-            return []
-        places = _some(_places(word, self.first, self.last), self.every, rng)
-        return put(draft, position, [word[:i] + word[i + 1 :] for i in places])
+        return _edited(self, draft, position, rng, _deleted, least=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +137,7 @@ class InsertCharacter:
     last: bool = True
 
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
-        word = draft.words[position]
-        places = _some(_places(word, self.first, self.last), self.every, rng)
-        return put(draft, position, [word[:i] + choice(rng, _LETTERS) + word[i:] for i in places])
+        return _edited(self, draft, position, rng, _inserted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +200,6 @@ class DeleteWord:
 
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
         return [draft.without(position)]
-
-
-def _other(letter: str, rng: Random) -> str:
-    """A random letter that is not this one."""
-    return choice(rng, [c for c in _LETTERS if c != letter])
 
 
 CHARACTER_PROPOSALS: tuple[type[Proposal], ...] = (

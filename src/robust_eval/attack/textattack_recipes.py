@@ -87,7 +87,7 @@ KNOWN: Mapping[str, Known] = {
         parameters={"max_num_word_swaps": int},
     ),
     "pwws": Known("PWWSRen2019", "Ren et al. (2019), ACL P19-1103", (STOPWORDS, WORDNET)),
-    "leap": Known("LEAP2023", "Xiao et al. (2023), LEAP", (STOPWORDS, WORDNET)),
+    "leap": Known("LEAP2023", "LEAP (2023), arXiv:2308.11284", (STOPWORDS, WORDNET)),
     "input-reduction": Known("InputReductionFeng2018", "Feng et al. (2018), arXiv:1804.07781"),
     "textfooler": Known(
         "TextFoolerJin2019",

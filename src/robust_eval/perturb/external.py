@@ -11,6 +11,7 @@ Neither package promises nested severities.
 from __future__ import annotations
 
 import importlib
+import logging
 import random
 import threading
 import warnings
@@ -230,10 +231,25 @@ def _seeded(rng: Random) -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
+@contextmanager
+def _loggers_kept() -> Iterator[None]:
+    """textattack silences every logger that exists when it is imported; those that spoke before speak after."""
+    speaking = [
+        log
+        for log in logging.Logger.manager.loggerDict.values()
+        if not getattr(log, "disabled", True)
+    ]
+    try:
+        yield
+    finally:
+        for log in speaking:
+            log.disabled = False  # type: ignore[union-attr]
+
+
 def imported(module: str, remedy: str) -> Any:
     package = module.partition(".")[0]
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _loggers_kept():
             warnings.simplefilter("ignore")  # both packages warn of their own dependencies
             return importlib.import_module(module)
     except ModuleNotFoundError as error:
