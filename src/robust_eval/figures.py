@@ -265,3 +265,6 @@ class AttackFigures:
     # Share of the attacked that random changes turn with as many queries for each; None: not run.
     control: Estimate | None = None
     control_p: float | None = None  # exact McNemar: the search against these, on the same examples
+    keeps_answer: bool = (
+        False  # the goal is a shorter text with the same answer: no success is a flip
+    )

@@ -145,6 +145,7 @@ class ShiftedSet:
     # Solved examples of the set's own domain, apart from `examples`, for prompts; not stored.
     demonstrations: tuple[Example, ...] = ()
     shared: tuple[SharedChange, ...] = ()  # of an attack that makes the same change everywhere
+    keeps_answer: bool = False  # of an attack that shortens texts while the answer stays
 
 
 # --- what is answered ----------------------------------------------------------------------------

@@ -193,6 +193,7 @@ def _shifted_set(
         source="; ".join(filter(None, (plan.attack.parts, plan.attack.source, _faults(results)))),
         attacks=attacks,
         budget=budget,
+        keeps_answer=isinstance(plan.attack, Attack) and plan.attack.goal.keeps_best,
     )
 
 

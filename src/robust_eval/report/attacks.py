@@ -30,6 +30,7 @@ class AttackRow:
     edits: str
     similarity: str
     budgets: str
+    reduced: str  # what an attack that shortens texts did, in one phrase; empty for every other
     control: str  # the random baseline in one phrase; empty where it was not run
 
 
@@ -62,8 +63,15 @@ def attacks(record: RunRecord) -> AttacksView | None:
     return AttacksView(rows, _charts(rows), _triggers(record))
 
 
+def _series(record: RunRecord) -> dict[str, int]:
+    """Which series a model is shown as; each seed and draw of a model as that model."""
+    return {
+        known: i for i, card in enumerate(record.models) for known in (card.name, *card.members)
+    }
+
+
 def _rows(record: RunRecord) -> tuple[AttackRow, ...]:
-    at = {card.name: i for i, card in enumerate(record.models)}
+    at = _series(record)
     shifts = {s.key: s.shift for s in record.sets}
     return tuple(
         _row(at[f.model], shifts.get(f.set_key, f.set_key), f)
@@ -101,7 +109,7 @@ def _charts(rows: Sequence[AttackRow]) -> tuple[tuple[str, str], ...]:
 
 
 def _triggers(record: RunRecord) -> tuple[TriggerRow, ...]:
-    at = {card.name: i for i, card in enumerate(record.models)}
+    at = _series(record)
     return tuple(
         TriggerRow(
             at[s.built_against],
@@ -144,6 +152,7 @@ def attacks_markdown(record: RunRecord) -> Sequence[str]:
         table,
         "Each model on what was built against it. Success rate: flips among examples right when clean. Queries: median and "
         "95th percentile. Suspects: successes whose right label may have changed.",
+        *(f"{markdown_code(row.key)}: {row.reduced}." for row in rows[:MOST_ROWS] if row.reduced),
         *(f"{markdown_code(row.key)}: {row.control}." for row in rows[:MOST_ROWS] if row.control),
         *_budgets_markdown(rows),
         *_triggers_markdown(record),
@@ -206,6 +215,7 @@ def _row(series: int, shift: str, f: AttackFigures) -> AttackRow:
         queries=queries,
         edits=edits,
         similarity="–" if f.similarity is None else n.number(f.similarity, 2),
+        reduced=_reduced(f),
         control=_control(f),
         budgets=", ".join(
             f"{n.count(budget)}: {n.percent(share)}" for budget, share in f.by_budget
@@ -224,3 +234,12 @@ def _control(f: AttackFigures) -> str:
 
 def _share(estimate: Estimate) -> str:
     return f"{n.percent(estimate.value)} ({n.bounds(estimate)})"
+
+
+def _reduced(f: AttackFigures) -> str:
+    if not f.keeps_answer or f.words_changed is None:
+        return ""
+    return (
+        f"{n.count(f.succeeded)} of {n.counted(f.attacked, 'text')} were cut short with the same answer, by "
+        f"{n.percent(f.words_changed)} of their words"
+    )

@@ -39,8 +39,16 @@ def warnings(record: RunRecord) -> list[str]:
     for s in record.sets:
         if s.paired and s.doses and not any(d.changed for d in s.doses):
             said.append(
-                f"{name(s.key)} changed no example: its figures say nothing about the shift."
+                f"{name(s.key)} found nothing that turns an answer: another attack or a larger budget may."
+                if s.built_against
+                else f"{name(s.key)} changed no example: its figures say nothing about the shift."
             )
+    said += [
+        f"{name(f.model)} did not repeat {n.count(f.not_repeated)} of the {n.count(f.succeeded)} successes of "
+        f"{name(f.set_key)} when it was asked again: it is not deterministic, and part of what the attack found is chance."
+        for f in record.attacks
+        if f.not_repeated
+    ]
     floor, tuned = _clean(record, "floor"), _clean(record, "fine-tuned")
     for model, estimate in tuned.items():
         for below, control in floor.items():
@@ -64,6 +72,12 @@ def _clean(record: RunRecord, kind: str) -> dict[str, Estimate]:
 def limits(record: RunRecord) -> list[str]:
     """What the figures cannot show, one sentence or two each, the gravest first."""
     said = []
+    members = {member for card in record.models for member in card.members}
+    if any(s.built_against in members for s in record.sets):
+        said.append(
+            "Of a model with several seeds or draws each is attacked by itself, and such attacks enter no comparison: each "
+            "has its row under Attacks."
+        )
     prompted = [card for card in record.models if card.kind == "prompted"]
     tuned = [card for card in record.models if card.kind == "fine-tuned"]
     same = [card for card in tuned if any(one_base(card, other) for other in prompted)]

@@ -19,7 +19,8 @@ def attack_figures(record: RunRecord, *, level: float = 0.95) -> tuple[AttackFig
 
 
 def _figures(record: RunRecord, level: float) -> Iterator[AttackFigures]:
-    names = {card.name for card in record.models}
+    # Of a model with several seeds or draws each is attacked by itself.
+    names = {card.name for card in (*record.models, *record.members)}
     metric = record.dataset.task.metrics[0].name
     for s in record.sets:
         model = s.built_against
@@ -46,7 +47,7 @@ def _figures(record: RunRecord, level: float) -> Iterator[AttackFigures]:
             skipped=len(results) - len(tried),
             succeeded=len(won),
             suspected=sum(bool(check.reasons) for check in checks),
-            not_repeated=sum(scores[i] == 1.0 for i in won),
+            not_repeated=sum((scores[i] == 1.0) != s.keeps_answer for i in won),
             unanswered=sum(r.unanswered for r in results) + sum(c.unanswered for c in s.shared),
             flipped=wilson(len(turned), len(tried), level=level) if tried else None,
             wrong=wilson(sum(v < 1.0 for v in answered), len(answered), level=level),
@@ -55,12 +56,13 @@ def _figures(record: RunRecord, level: float) -> Iterator[AttackFigures]:
             edit_rate=_mean([s.doses[i].edit_rate for i in won]),
             words_changed=_mean([results[i].words_changed / max(1, results[i].words) for i in won]),
             similarity=_mean(alike),
-            by_budget=() if s.shared else tuple(_by_budget(s, tried, won)),
+            by_budget=() if s.shared or s.keeps_answer else tuple(_by_budget(s, tried, won)),
             flipped_unsuspected=wilson(
                 sum(not s.preservation[i].reasons for i in turned), len(tried), level=level
             )
             if tried and s.preservation
             else None,
+            keeps_answer=s.keeps_answer,
             **_control(tried, level),
         )
 
