@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,40 @@ class HumanCheck:
     blank: int
     sheets: tuple[str, ...]  # content hashes
     rows: tuple[HumanGap, ...] = ()
+
+
+# --- of attacks ----------------------------------------------------------------------------------
+
+AttackOutcome = Literal["succeeded", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class AttackResult:
+    """How the attack on one example ended. Only a success changes the text; `skipped` was wrong when clean."""
+
+    outcome: AttackOutcome
+    queries: int  # different texts asked, the clean one among them
+    unanswered: int  # of these, requests that failed
+    words: int  # in the original's changeable fields
+    words_changed: int
+    control: AttackOutcome | None = None  # of random changes with as many queries; None: not run
+
+
+@dataclass(frozen=True, slots=True)
+class SharedChange:
+    """One change that an attack makes for many examples at once, found on development examples.
+
+    Those are no part of the set: what a set's examples lose was not searched for on them.
+    """
+
+    place: Literal["instruction", "prefix", "suffix"]  # what it replaces, or where it is put
+    label: str  # the right label of the examples that it is for; empty for all
+    before: str  # the text it replaces; empty where it is put beside one
+    after: str  # the same as before, or empty, where nothing was found
+    development: int  # examples that the search asked about
+    score_before: float  # on those, by the primary metric
+    score_after: float
+    queries: int  # versions tried, each on all development examples
+    unanswered: int  # requests of the search that failed
+    words: int  # that might change
+    words_changed: int

@@ -39,11 +39,14 @@ from robust_eval.line_figures import PanelMember as PanelMember
 from robust_eval.line_figures import PanelScore as PanelScore
 from robust_eval.line_figures import PanelSet as PanelSet
 from robust_eval.line_figures import ReferenceLine as ReferenceLine
+from robust_eval.measures import AttackOutcome as AttackOutcome
+from robust_eval.measures import AttackResult as AttackResult
 from robust_eval.measures import Dose as Dose
 from robust_eval.measures import Estimate as Estimate
 from robust_eval.measures import HumanCheck as HumanCheck
 from robust_eval.measures import HumanGap as HumanGap
 from robust_eval.measures import Preservation as Preservation
+from robust_eval.measures import SharedChange as SharedChange
 from robust_eval.measures import ShiftSize as ShiftSize
 from robust_eval.tasks import ACCURACY as ACCURACY
 from robust_eval.tasks import EXACT_MATCH as EXACT_MATCH
@@ -87,41 +90,6 @@ class Dataset:
 
 Family = Literal["noise", "domain", "adversarial", "prompt"]
 FAMILIES: tuple[Family, ...] = ("noise", "domain", "adversarial", "prompt")
-
-
-AttackOutcome = Literal["succeeded", "failed", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class AttackResult:
-    """How the attack on one example ended. Only a success changes the text; `skipped` was wrong when clean."""
-
-    outcome: AttackOutcome
-    queries: int  # different texts asked, the clean one among them
-    unanswered: int  # of these, requests that failed
-    words: int  # in the original's changeable fields
-    words_changed: int
-    control: AttackOutcome | None = None  # of random changes with as many queries; None: not run
-
-
-@dataclass(frozen=True, slots=True)
-class SharedChange:
-    """One change that an attack makes for many examples at once, found on development examples.
-
-    Those are no part of the set: what a set's examples lose was not searched for on them.
-    """
-
-    place: Literal["instruction", "prefix", "suffix"]  # what it replaces, or where it is put
-    label: str  # the right label of the examples that it is for; empty for all
-    before: str  # the text it replaces; empty where it is put beside one
-    after: str  # the same as before, or empty, where nothing was found
-    development: int  # examples that the search asked about
-    score_before: float  # on those, by the primary metric
-    score_after: float
-    queries: int  # versions tried, each on all development examples
-    unanswered: int  # requests of the search that failed
-    words: int  # that might change
-    words_changed: int
 
 
 @dataclass(frozen=True, slots=True)
