@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from robust_eval.models.groups import Group
-from robust_eval.recording import _read_before
+from robust_eval.recording import _read_before, _said_by_cards
 from robust_eval.records import Example, ModelCard, ShiftedSet
 
 
@@ -56,3 +56,29 @@ def test_a_test_on_texts_that_a_base_has_read_is_told_set_by_set() -> None:
     (far,) = lines("far")
     assert "2 of the 3 texts of 'far'" in far
     assert lines("nothing") == []
+
+
+def card(name: str, *warnings: str, members: tuple[str, ...] = ()) -> ModelCard:
+    return ModelCard(
+        name,
+        name,
+        "baseline",
+        "fine-tuned",
+        "0",
+        True,
+        details={"warnings": warnings},
+        members=members,
+    )
+
+
+def test_what_every_seed_of_a_group_says_stands_once_under_the_groups_name() -> None:
+    group = card("lora", members=("lora, seed 0", "lora, seed 1"))
+    members = (
+        card("lora, seed 0", "no held-out part", "poor"),
+        card("lora, seed 1", "no held-out part"),
+    )
+    assert _said_by_cards((card("bow", "small"), group), members) == [
+        "bow: small",
+        "lora: no held-out part",
+        "lora, seed 0: poor",
+    ]

@@ -89,7 +89,7 @@ def recorded(
             equal_budgets=settings.equal_budgets,
         ),
         near_ties={card.name: _near_ties(card, predictions) for card in cards},
-        warnings=(*_warnings((*cards, *members), predictions), *_read_before(ready, sets), *notes),
+        warnings=(*_warnings(cards, members, predictions), *_read_before(ready, sets), *notes),
         versions=versions(),
         host=_host(started, answers.calls, ready.account),
         not_applicable=tuple(answers.not_applicable),
@@ -155,10 +155,12 @@ def _near_ties(
 
 
 def _warnings(
-    cards: Sequence[ModelCard], predictions: Mapping[tuple[str, str], tuple[Prediction, ...]]
+    cards: Sequence[ModelCard],
+    members: Sequence[ModelCard],
+    predictions: Mapping[tuple[str, str], tuple[Prediction, ...]],
 ) -> tuple[str, ...]:
     lines = []
-    for card in cards:
+    for card in (*cards, *members):
         answers = [
             p for (name, _), group in predictions.items() if name == card.name for p in group
         ]
@@ -180,8 +182,24 @@ def _warnings(
                 f"{card.name}: {written} of {len(answers)} answers were read from written text, as the "
                 "server showed no log-probabilities of the labels there"
             )
-        lines += (f"{card.name}: {warning}" for warning in card.details.get("warnings", ()))
-    return tuple(lines)
+    return (*lines, *_said_by_cards(cards, members))
+
+
+def _said_by_cards(cards: Sequence[ModelCard], members: Sequence[ModelCard]) -> list[str]:
+    """What the models say of themselves; what all members of a group say stands once, under its name."""
+    own = {card.name: tuple(card.details.get("warnings", ())) for card in (*cards, *members)}
+    of = {name: card.name for card in cards for name in card.members}
+    common = {
+        card.name: set.intersection(*(set(own[m]) for m in card.members))
+        for card in cards
+        if card.members
+    }
+    lines = [
+        f"{of[name] if said in common.get(of.get(name, ''), ()) else name}: {said}"
+        for name, warnings in own.items()
+        for said in warnings
+    ]
+    return list(dict.fromkeys(lines))
 
 
 def _read_before(ready: Prepared, sets: Sequence[ShiftedSet]) -> list[str]:

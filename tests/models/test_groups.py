@@ -28,7 +28,11 @@ def test_a_baseline_is_taken_once_a_size_and_seed(
     curves = Curves(seeds=3, sizes=(8, 32, None))
     oracle, *found = load_groups(("scripted:oracle",), (spec,), context, curves)
     assert [len(oracle.members), oracle.card.members] == [1, ()]
-    assert [g.name for g in found] == [f"{spec} (8 examples)", f"{spec} (32 examples)", spec]
+    assert [g.name for g in found] == [
+        f"{spec} (8 examples)",
+        f"{spec} (32 examples)",
+        f"{spec} (all 80 examples)",
+    ]
     for group in found:
         assert group.card.members == tuple(f"{group.name}, seed {i}" for i in range(3))
         assert len({model.card.fingerprint for model in group.members}) == 3

@@ -135,7 +135,9 @@ def _of_spec(spec: str, role: Role, context: ModelContext, curves: Curves) -> li
         ]
     if kind in ("fine-tuned", "floor"):
         seeds = curves.seeds if kind == "fine-tuned" else 1
-        return [_sized_group(spec, role, context, seeds, n) for n in curves.sizes or (None,)]
+        sizes = curves.sizes or (None,)
+        several = len(sizes) > 1
+        return [_sized_group(spec, role, context, seeds, n, several=several) for n in sizes]
     return [Group(first.card.name, (first,))]
 
 
@@ -149,7 +151,7 @@ def _group(spec: str, role: Role, context: ModelContext, draws: int, shots: int)
 
 
 def _sized_group(
-    spec: str, role: Role, context: ModelContext, seeds: int, size: int | None
+    spec: str, role: Role, context: ModelContext, seeds: int, size: int | None, *, several: bool
 ) -> Group:
     total = len(context.train) + len(context.dev)
     part = size is not None and size < total
@@ -157,8 +159,10 @@ def _sized_group(
     for i in range(seeds):
         seeded = replace(context, seed=context.seed + i)
         models.append(load_model(spec, role, subset(seeded, size) if part and size else seeded))
-    name = f"{models[0].card.name} ({size:,} examples)" if part else models[0].card.name
     budget = size if part else total
+    name = models[0].card.name
+    if part or several:
+        name += f" ({budget:,} examples)" if part else f" (all {budget:,} examples)"
     more: dict[str, Any] = {"budget": budget}
     if not part:
         more["budget_is_all"] = True

@@ -83,9 +83,9 @@ def limits(record: RunRecord) -> list[str]:
     same = [card for card in tuned if any(one_base(card, other) for other in prompted)]
     others = [card for card in tuned if card not in same]
     if same:
-        specs = n.listed(list(dict.fromkeys(name(card.spec) for card in same)))
+        specs = list(dict.fromkeys(name(card.spec) for card in same))
         said.append(
-            f"{specs} and the prompted model are the same weights, used in different ways, so that size is not "
+            f"{_capital(n.listed(['the prompted model', *specs], most=8))} are the same weights, used in different ways, so that size is not "
             "confounded with method. The claim is about this one model on these data, with the settings of "
             "fine-tuning and the prompt as they are here; a larger model may well answer otherwise."
         )
@@ -152,11 +152,12 @@ def limits(record: RunRecord) -> list[str]:
 def _once(prompted: list[ModelCard], tuned: list[ModelCard]) -> tuple[list[str], list[str]] | None:
     """What was drawn once only, and what a claim is then about."""
     draws, claims = [], []
-    # Zero-shot prompts have no demonstrations to draw; a group of draws is more than one.
+    # Zero-shot prompts have no demonstrations to draw, and stand beside groups of draws as what they are; a
+    # group of draws is more than one.
     if any(not card.members and card.details.get("shots", 1) for card in prompted):
         draws.append("one draw of demonstrations")
         claims.append("this prompt")
-    elif any(not card.members for card in prompted):
+    elif prompted and not any(card.members for card in prompted):
         draws.append("one prompt")
         claims.append("this prompt")
     if any(not card.members for card in tuned):
@@ -182,4 +183,6 @@ def described(card: ModelCard) -> str:
 
 def _capital(words: str) -> str:
     """`Clean and 2 more`: a sentence's start; a set's own name stays as it is."""
+    if words.startswith("the "):
+        return "The " + words[4:]
     return "Clean" + words[len(CLEAN) :] if words.startswith(CLEAN) else words
