@@ -216,6 +216,7 @@ class RunDiff:
     level: float
     rows: tuple[DiffRow, ...]
     notes: tuple[str, ...]  # what only one of them has, and what is not the same in both
+    higher_is_better: bool = True
 
     @property
     def regressed(self) -> bool:

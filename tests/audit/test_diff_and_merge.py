@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +105,25 @@ def test_the_page_of_a_diff_escapes_names_and_allows_no_script(record: Record) -
     assert "<script" not in page
     assert "default-src &#39;none&#39;" in page
     assert "2 worse, 0 better, 1 without" in page
+
+
+def test_no_injection_adds_an_element_or_an_attribute_to_the_page_of_a_diff(record: Record) -> None:
+    def elements(bad: str) -> list[tuple[str, list[str]]]:
+        found: list[tuple[str, list[str]]] = []
+
+        class Reader(HTMLParser):
+            def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+                found.append((tag, [name for name, _ in attrs]))
+
+        old, new = ({(f"{bad}m", key): v for (_, key), v in run.items()} for run in (OLD, WORSE))
+        changed = diff(record(old), record(new), names=(bad, bad))
+        Reader().feed(render_diff(replace(changed, notes=(bad,))))
+        return found
+
+    corpus = json.loads((Path(__file__).parents[1] / "report" / "hostile.json").read_text("utf-8"))
+    plain = elements("x")
+    for bad in (text for group in corpus.values() for text in group):
+        assert elements(bad) == plain, bad
 
 
 def shards(record: Record, whole: dict[tuple[str, str], str]) -> list[RunRecord]:

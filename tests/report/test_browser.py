@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from robust_eval.report import render_html
+from robust_eval.records import DiffRow, Estimate, RunDiff
+from robust_eval.report import render_diff, render_html
 
 FLAGS = [
     "--headless",
@@ -143,6 +144,48 @@ def test_the_page_is_quiet_and_fits_its_window(chromium, request, which, width):
         page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
         assert overflow(page) <= 0
         assert page.trouble == []
+
+
+def diff_of(bad=""):
+    """Two models on two sets, one of them worse, under names of any kind."""
+    rows = tuple(
+        DiffRow(
+            f"{bad}old", f"{bad}new", f"{bad}{key}", what, 0.8, 0.8 + by,
+            Estimate(by, by - 0.04, by + 0.04, 200, 0.95, "t"), 0.01, 0.02, "exact McNemar",
+            "worse" if by < 0 else "no supported change",
+        )
+        for key, by in (("clean", -0.06), ("mixed-noise@5", 0.01))
+        for what in ("score", "drop")
+    )  # fmt: skip
+    return RunDiff(f"{bad}a", f"{bad}b", "accuracy", 0.95, rows, (f"{bad}: left out",))
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_of_a_diff_is_quiet_fits_and_has_margins(chromium, folder, width):
+    path = folder / f"diff-{width}.html"
+    path.write_text(render_diff(diff_of()), encoding="utf-8")
+    with opened(chromium, path, width=width) as page:
+        assert overflow(page) <= 0
+        left = page.evaluate("document.querySelector('main').getBoundingClientRect().left")
+        assert left >= 16
+        assert page.locator("svg.chart:visible").count() == 2
+        assert page.trouble == []
+    with opened(chromium, path, javascript=False) as page:
+        assert page.locator("tbody tr").count() == 4
+
+
+def test_injections_do_nothing_to_the_page_of_a_diff(chromium, folder):
+    count = "[...document.querySelectorAll('*')].filter((e) => e.tagName !== 'BR').length"
+    found = []
+    for at, bad in enumerate(("x", " ".join(injections()))):
+        path = folder / f"diff-hostile-{at}.html"
+        path.write_text(render_diff(diff_of(bad)), encoding="utf-8")
+        with opened(chromium, path, width=390) as page:
+            found.append(page.evaluate(count))
+            assert page.evaluate("window.__pwned") is None
+            assert overflow(page) <= 0
+            assert page.trouble == []
+    assert found[0] == found[1]
 
 
 def test_hostile_texts_never_run(chromium, hostile):

@@ -64,7 +64,8 @@ def diff(old: RunRecord, new: RunRecord, *, names: tuple[str, str] = ("old", "ne
     )
     if changed:
         notes.append(f"settings that differ: {', '.join(changed)}")
-    return RunDiff(names[0], names[1], metric.name, level, judged, tuple(notes))
+    higher = metric.higher_is_better
+    return RunDiff(names[0], names[1], metric.name, level, judged, tuple(notes), higher)
 
 
 def _matched(old: RunRecord, new: RunRecord) -> tuple[list[tuple[str, str]], list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robust_eval.records import CLEAN, RunRecord
+from robust_eval.records import CLEAN, RelativeDrop, RunRecord
 from robust_eval.report import numbers as n
 from robust_eval.report.cautions import name
 from robust_eval.report.text import one_line
@@ -83,22 +83,26 @@ def _curves(record: RunRecord) -> Table:
 
 
 def _relative(record: RunRecord) -> Table:
+    """A row a shift, a column a model."""
     assert record.analysis is not None
-    rows = tuple(
-        (
-            name(r.model),
-            name(r.shift),
-            n.with_bounds(r.rate) if r.rate else f"– ({one_line(r.reason)})",
-        )
-        for r in record.analysis.relative_drops
-    )
+    found = {(r.shift, r.model): r for r in record.analysis.relative_drops}
+    models = dict.fromkeys(model for _, model in found)
     return Table(
         "relative",
         "Performance drop rate: the drop as a share of the clean score, in percent. None is given at or near chance.",
-        ("Model", "Shift", "Relative drop"),
-        rows,
-        2,
+        ("Shift", *(name(model) for model in models)),
+        tuple(
+            (name(shift), *(_rate(found.get((shift, model))) for model in models))
+            for shift in dict.fromkeys(shift for shift, _ in found)
+        ),
+        1,
     )
+
+
+def _rate(drop: RelativeDrop | None) -> str:
+    if drop is None:
+        return "–"
+    return n.with_bounds(drop.rate) if drop.rate else "– (at or near chance)"
 
 
 def _corruption(record: RunRecord) -> Table:

@@ -66,9 +66,15 @@ def _figures(row: Comparison) -> str:
     found = row.difference
     spread = f"({_points(found.low, signed=True)} to {_points(found.high, signed=True)})"
     return (
-        f"{row.model} loses {_points(row.drop_model.value)} points and {row.baseline} loses "
-        f"{_points(row.drop_baseline.value)}, a difference of {_points(found.value, signed=True)} {spread}"
+        f"{row.model} {_lost(row.drop_model.value)} points and {row.baseline} "
+        f"{_lost(row.drop_baseline.value)}, a difference of {_points(found.value, signed=True)} {spread}"
     )
+
+
+def _lost(drop: float) -> str:
+    """`loses 3.2`, or `gains 0.5` for a drop below zero."""
+    text = _points(abs(drop))
+    return f"gains {text}" if drop < 0 and text != "0.0" else f"loses {text}"
 
 
 def _descriptive(row: Comparison) -> str:
