@@ -68,3 +68,16 @@ def test_misspelt_settings_name_the_nearest_one() -> None:
 def test_the_package_has_no_other_lazy_names() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'evalute'"):
         _ = robust_eval.evalute
+
+
+def test_texts_are_perturbed_into_a_frame_alike_in_any_company() -> None:
+    texts = ["a quiet film about a harbour", "they don't like it"]
+    frame = robust_eval.perturb_texts(texts, ["char-drops@5", "expansions@5"], seed=1)
+    assert list(frame["shift"]) == ["char-drops@5"] * 2 + ["expansions@5"] * 2
+    assert list(frame["text"]) == texts * 2
+    assert frame["perturbed"][3] == "they do not like it"
+    assert not frame["changed"][2]
+    alone = robust_eval.perturb_texts(texts[1:], "char-drops@5", seed=1)
+    assert alone["perturbed"][0] == frame["perturbed"][1]
+    with pytest.raises(UsageError, match="a list of texts"):
+        robust_eval.perturb_texts("one text", "char-drops")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robust_eval.build import perturb_texts as perturbed
 from robust_eval.contenders import model_context
 from robust_eval.errors import UsageError, did_you_mean
 from robust_eval.gate import Limits, Policy, read_policy
@@ -22,6 +23,7 @@ from robust_eval.perturb.external import TEXTATTACK_REMEDY, imported
 from robust_eval.preparation import read_data
 from robust_eval.presets import Preset
 from robust_eval.presets import preset as preset_of
+from robust_eval.recipes import parse_shifts
 from robust_eval.records import CLEAN, GateResult, Panel, Progress, RunRecord, silent
 from robust_eval.run import evaluate as run_once
 from robust_eval.settings import Output, Settings, largest
@@ -182,6 +184,26 @@ def evaluate(
     models = str(panel) if isinstance(panel, Path) else panel
     record, folder = run_once(checked, output, policy=asked, panel=models, progress=progress)
     return Evaluation(record, folder)
+
+
+def perturb_texts(texts: Sequence[str], shifts: Names, *, seed: int = 0) -> pd.DataFrame:
+    """The texts under each shift, without a model: a row for each text and set, sets one after the other, texts in their order.
+
+    Columns: `shift` (such as `char-drops@3`), `text`, `perturbed`, `edit_rate`, `words_added`, `changed`. A text is perturbed
+    alike in any order and company; a repeated one differently each time.
+    Raises RecipeError for a shift that needs a model, or that nobody knows.
+    """
+    import pandas as pd
+
+    if isinstance(texts, str):
+        raise UsageError("texts must be a list of texts, not one; write [text]")
+    sets = perturbed(texts, parse_shifts(_names(shifts), seed=seed))
+    rows = [
+        {"shift": key, "text": text, "perturbed": new, **dataclasses.asdict(dose)}
+        for key, made in sets.items()
+        for text, (new, dose) in zip(texts, made, strict=True)
+    ]
+    return pd.DataFrame(rows)
 
 
 def textattack_victim(

@@ -9,7 +9,7 @@ from pathlib import Path
 from robust_eval.data import OodSet, Reading, load_ood, ood_sets
 from robust_eval.errors import DataError, RecipeError, did_you_mean
 from robust_eval.perturb import dose, literal, perturb_example, protections
-from robust_eval.perturb.files import FileSummary, write_perturbed
+from robust_eval.perturb.files import FileSummary, Repeats, row_name, write_perturbed
 from robust_eval.recipes import (
     EVERY,
     AttackPlan,
@@ -21,7 +21,7 @@ from robust_eval.recipes import (
 )
 from robust_eval.records import Dataset, Dose, Example, Progress, ShiftedSet, silent
 
-__all__ = ["FileSummary", "build_sets", "perturb_file"]
+__all__ = ["FileSummary", "build_sets", "perturb_file", "perturb_texts"]
 
 
 def build_sets(
@@ -223,6 +223,7 @@ def perturb_file(
     fields: Sequence[str],
     seed: int,
     processes: int = 1,
+    encoding: str = "utf-8",
     progress: Progress = silent,
 ) -> FileSummary:
     """Writes every row of a data file once per plan, perturbed; gives what was done.
@@ -230,6 +231,41 @@ def perturb_file(
     See `robust_eval.perturb.files.write_perturbed`. Raises RecipeError for natural shifts, which no file can be
     turned into.
     """
+    return write_perturbed(
+        source,
+        target,
+        _of_texts(plans),
+        fields=fields,
+        seed=seed,
+        processes=processes,
+        encoding=encoding,
+        progress=progress,
+    )
+
+
+def perturb_texts(texts: Sequence[str], plans: Sequence[Plan]) -> dict[str, list[tuple[str, Dose]]]:
+    """Each set's texts, in the order of the input, with their realised dose; sets by key, such as `char-drops@3`.
+
+    The same texts as `perturb_file` makes of rows `{"text": ...}`. Raises RecipeError as it does.
+    """
+    repeats = Repeats()
+    examples = []
+    for text in texts:
+        name = row_name({"text": text}, repeats)
+        examples.append(Example(name, {"text": text}, "", name))
+    found = {}
+    for plan in _of_texts(plans):
+        guard = tuple(literal(words) for words in plan.protect)
+        made = [
+            perturb_example(plan.chain, e, seed=plan.seed, fields=("text",), protect=guard)
+            for e in examples
+        ]
+        found[plan.key] = [(shifted.inputs["text"], realised) for shifted, realised in made]
+    return found
+
+
+def _of_texts(plans: Sequence[Plan]) -> list[NoisePlan]:
+    """The plans, all of which must be perturbations of texts."""
     made = [plan for plan in plans if isinstance(plan, NoisePlan)]
     for plan in plans:
         if isinstance(plan, NaturalPlan):
@@ -251,6 +287,4 @@ def perturb_file(
                 f"a prompt-side shift ({plan.key}) edits a model's prompt, not texts; "
                 "name perturbations or a noise recipe such as noisy"
             )
-    return write_perturbed(
-        source, target, made, fields=fields, seed=seed, processes=processes, progress=progress
-    )
+    return made

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from robust_eval.build import build_sets, perturb_file
+from robust_eval.build import build_sets, perturb_file, perturb_texts
 from robust_eval.errors import DataError, RecipeError, UsageError
 from robust_eval.perturb.files import Repeats, write_perturbed
 from robust_eval.recipes import NoisePlan, parse_shifts
@@ -277,7 +277,7 @@ def test_a_late_fault_keeps_the_old_file(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is not a regular file"):
+    with pytest.raises(DataError, match="there is no file"):
         perturbed(tmp_path / "absent.jsonl", tmp_path / "out.jsonl", "char-drops")
 
 
@@ -331,3 +331,32 @@ def test_held_out_demonstrations_leave_the_set_as_it_is(tmp_path: Path) -> None:
     assert not {e.id for e in apart.demonstrations} & {e.id for e in apart.examples}
     with pytest.raises(DataError, match="leave --prompt-source target out"):
         made(20)
+
+
+def test_a_file_in_another_encoding_is_read_and_utf_8_is_written(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("text\ncafé\n", "utf-16")
+    plans = parse_shifts(["upper-case@5"], seed=0)
+    perturb_file(source, target, plans, fields=("text",), seed=0, encoding="utf-16")
+    assert "CAFÉ" in target.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["folder", "absent/out.jsonl"])
+def test_a_place_that_holds_no_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    source = jsonl(tmp_path / "in.jsonl", ROWS[:1])
+    with pytest.raises(UsageError, match="is no place for a file"):
+        perturbed(source, tmp_path / name, "char-drops")
+
+
+def test_texts_in_memory_become_what_rows_of_a_file_do(tmp_path: Path) -> None:
+    texts = [SENTENCES[0], SENTENCES[1], SENTENCES[0]]
+    source = jsonl(tmp_path / "in.jsonl", [{"text": text} for text in texts])
+    perturbed(source, tmp_path / "out.jsonl", "char-drops@5")
+    made = perturb_texts(texts, parse_shifts(["char-drops@5", "word-drops@1"], seed=0))
+    assert list(made) == ["char-drops@5", "word-drops@1"]
+    written = [row["text"] for row in read(tmp_path / "out.jsonl")]
+    assert [text for text, _ in made["char-drops@5"]] == written
+    assert all(dose.changed for _, dose in made["char-drops@5"])
+    with pytest.raises(RecipeError, match="edits a model's prompt"):
+        perturb_texts(texts, parse_shifts(["prompt"], seed=0))

@@ -139,6 +139,7 @@ def test_parameters_may_stand_in_the_shift_itself() -> None:
         ("nlpaug:RandomCharAug?acton=delete", "did you mean 'action'"),
         ("word-drops?keep_negations=maybe", "must be true or false, not 'maybe'"),
         ("nlpaug:RandomCharAug?aug_char_p=half", "must be float, not 'half'"),
+        ("word-drops?keep_negations=true@2,3", r"word-drops@2,3\?keep_negations=true"),
         ("word-drops?keep_negations", "write \\?NAME=VALUE"),
         ("word-drops?keep_negations=true&keep_negations=true", "each name once"),
         ("noisy?x=1", "only a perturbation takes parameters"),

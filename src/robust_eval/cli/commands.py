@@ -115,6 +115,7 @@ def _listing(kind: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
     show_default=True,
     help="Worker processes; the bytes are the same for any number.",
 )
+@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of IN.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--quiet", is_flag=True, help="Only errors.")  # fmt: skip
 def perturb(source: str, target: str, quiet: bool, **options: Any) -> int:
@@ -140,6 +141,7 @@ def perturb(source: str, target: str, quiet: bool, **options: Any) -> int:
         fields=options["fields"] or ("text",),
         seed=options["seed"],
         processes=options["processes"],
+        encoding=options["encoding"],
         progress=terminal.no_progress if quiet else terminal.progress,
     )
     if not quiet:

@@ -60,6 +60,8 @@ def read_rows(path: Path, *, encoding: str = "utf-8") -> Iterator[Row]:
     Raises: DataError, with the line, for whatever is not a well-formed file of its kind.
     """
     kind = file_kind(path)
+    if not path.exists():
+        raise DataError(f"there is no file '{path}'")
     if not path.is_file():
         raise DataError(f"'{path}' is not a regular file")
     if kind == ".parquet":

@@ -83,6 +83,7 @@ def write_perturbed(
     fields: Sequence[str],
     seed: int,
     processes: int = 1,
+    encoding: str = "utf-8",
     progress: Progress = silent,
 ) -> FileSummary:
     """Every row of `source`, in order, once per plan: its columns, the shift and the realised dose.
@@ -91,7 +92,7 @@ def write_perturbed(
     `shift_severity`, `shift_edit_rate` and `shift_words_added` are added, and `id` where a row has none: a hash of
     its content and, for a repeated row, its ordinal, so that the order of rows does not matter.
     JSON lines, CSV and TSV, each also with `.gz`; the target is of the source's kind or JSON lines. A TSV file cannot
-    hold tabs and line breaks, so those that a perturbation adds become spaces there.
+    hold tabs and line breaks, so those that a perturbation adds become spaces there. `encoding` is the source's; UTF-8 is written.
     The target appears whole or not at all. Memory is bounded: a few batches and 8 bytes a row.
 
     `seed` names the run; every plan already carries its own.
@@ -103,10 +104,12 @@ def write_perturbed(
         raise UsageError("no field to perturb; give --field")
     if not 1 <= processes <= MAX_PROCESSES:
         raise UsageError(f"processes must be from 1 to {MAX_PROCESSES}, not {processes}")
+    if target.is_dir() or not target.parent.is_dir():
+        raise UsageError(f"'{target}' is no place for a file; name one in a folder that exists")
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{target} is the input itself; give another output")
     kind = _kind(source, target)
-    rows = _checked_rows(source, tuple(fields))
+    rows = _checked_rows(source, tuple(fields), encoding)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{source} holds no rows")
@@ -136,16 +139,17 @@ def _kind(source: Path, target: Path) -> str:
     """The target's format: the source's own, or JSON lines."""
     came, goes = (Path(path.name.lower().removesuffix(".gz")).suffix for path in (source, target))
     if goes not in LINES and goes != came:
-        raise UsageError(
-            f"cannot write {target.name} from {source.name}; end the output in {came or '.jsonl'} or .jsonl"
-        )
+        ends = f"{came} or .jsonl" if came in TABLES else ".jsonl"
+        raise UsageError(f"cannot write {target.name} from {source.name}; end the output in {ends}")
     if goes == ".parquet":
         raise UsageError(f"cannot write {target.name}: rows are streamed; end the output in .jsonl")
     return goes
 
 
-def _checked_rows(source: Path, fields: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
-    for place, values in read_rows(source):
+def _checked_rows(
+    source: Path, fields: tuple[str, ...], encoding: str
+) -> Iterator[Mapping[str, Any]]:
+    for place, values in read_rows(source, encoding=encoding):
         for name in fields:
             if name not in values:
                 raise DataError(
@@ -169,7 +173,7 @@ def _batches(first: Mapping[str, Any], rest: Iterator[Mapping[str, Any]]) -> Ite
     batch = Batch([], [])
     size = 0
     for row in _chained(first, rest):
-        batch.ids.append(_row_id(row, repeats))
+        batch.ids.append(row_name(row, repeats))
         batch.rows.append(row)
         size += sum(len(value) for value in row.values() if isinstance(value, str))
         if len(batch.rows) == BATCH_ROWS or size > BATCH_CHARACTERS:
@@ -184,7 +188,8 @@ def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     yield from rest
 
 
-def _row_id(row: Mapping[str, Any], repeats: Repeats) -> str:
+def row_name(row: Mapping[str, Any], repeats: Repeats) -> str:
+    """Its own id, or a hash of its content and, for a repeated row, the ordinal."""
     given = row.get(ID)
     if given is not None and given != "":
         return str(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +32,7 @@ from robust_eval.records import Perturbation
 Scalar = bool | int | float | str
 DEFAULT_SEVERITY = 3
 PROVIDERS = ("nlpaug", "textattack")
+AT_THE_END = re.compile(r"@[1-5](?:,[1-5])*$")
 
 _ALL: tuple[type[Rated], ...] = (
     characters.KeyboardTypos,
@@ -175,6 +177,9 @@ def typed(name: str, query: str) -> dict[str, Scalar]:
 
 def parameters_from(name: str, query: str, known: Mapping[str, type]) -> dict[str, Scalar]:
     """The same for parameters of these names and types. Raises RecipeError."""
+    if AT_THE_END.search(query):
+        rest, _, severity = query.rpartition("@")
+        raise RecipeError(f"{name}?{query}: the severity comes first, {name}@{severity}?{rest}")
     found: dict[str, Scalar] = {}
     for part in query.split("&"):
         key, equals, value = part.partition("=")

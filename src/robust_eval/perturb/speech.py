@@ -8,6 +8,7 @@ from random import Random
 from typing import ClassVar
 
 from robust_eval.perturb.draws import Edit, Rated, Rates, alone, apply, hits, pick
+from robust_eval.perturb.entities import MONTH
 from robust_eval.perturb.lexical import WORD as LEXICAL_WORD
 from robust_eval.perturb.lexical import replace_words
 from robust_eval.perturb.rules import Rule, rewritten, rule
@@ -174,7 +175,9 @@ UNITS = [
     "nineteen",
 ]
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-NUMERAL = re.compile(r"(?<![\w.,:/$€£%-])[0-9]{1,2}(?![\w%:/-]|[.,][0-9]|,\s[0-9]{4})")
+NUMERAL = re.compile(
+    rf"(?<![\w.,:/$€£%-])[0-9]{{1,2}}(?![\w%:/-]|[.,][0-9]|,\s[0-9]{{4}}|\s(?:{MONTH})\b)"
+)
 # `one` is left out: it is a pronoun as often as a number.
 SAID = {word: value for value, word in enumerate(UNITS) if word != "one"} | {
     word: 20 + 10 * k for k, word in enumerate(TENS)
