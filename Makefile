@@ -87,8 +87,12 @@ format: $(MAIN)/.test ## Format the code and mend what ruff can mend
 
 .PHONY: bench
 bench: $(MAIN)/.test ## Run the benchmarks, one after the other; each runs alone too and says what it does
-	@for script in $(filter-out %_peer.py,$(wildcard benchmarks/*.py)); do \
+	@for script in $(filter-out %_peer.py %/textattack_ratio.py,$(wildcard benchmarks/*.py)); do \
 		echo "== $$script"; $(MAIN)/bin/python "$$script"; done
+
+.PHONY: bench-textattack
+bench-textattack: $(SECOND)/.test ## Run the benchmark against TextAttack in the second environment
+	$(SECOND)/bin/python benchmarks/textattack_ratio.py
 
 .PHONY: lock
 lock: ## Make both constraints files anew: pins that stand are kept, missing ones become the newest
