@@ -46,6 +46,16 @@ demo: $(MAIN)/.demo ## Install, run the demonstration and print where its report
 		--dataset demo:rotten-tomatoes --shift noisy --shift domain \
 		--limit 200 --shots 4 --seed 0 --out "$(DEMO_OUT)"
 
+PANEL := src/robust_eval/panels/rotten-tomatoes-imdb.json
+PANEL_DATA := --dataset demo:rotten-tomatoes --shift domain --limit 500
+
+.PHONY: panel
+panel: $(MAIN)/.demo ## Measure the embedded panel of the reference line anew: most of an hour on 2 cores
+	@$(MAIN)/bin/robust-eval panel $(PANEL) --overwrite --baseline bow $(PANEL_DATA) --train-size 32,128,512,2000,6000 --seeds 2
+	@$(MAIN)/bin/robust-eval panel $(PANEL) --add --baseline demo:minilm $(PANEL_DATA) --train-size 32,128,512
+	@$(MAIN)/bin/robust-eval panel $(PANEL) --add --baseline demo:roberta-mini $(PANEL_DATA) --train-size 32,128,512
+	@$(MAIN)/bin/robust-eval panel $(PANEL) --add --from reports/examples/demo
+
 .PHONY: examples
 examples: $(MAIN)/.test ## Render the example reports again from the records beside them
 	@for run in reports/examples/*/run.json; do $(MAIN)/bin/robust-eval report "$$(dirname "$$run")"; done

@@ -104,6 +104,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_embedded_panels_give_a_line_and_say_how_they_were_made() -> None:
+    assert "rotten-tomatoes-imdb" in embedded_names()
     for name in embedded_names():
         panel = read_embedded(name)
         assert panel.name == name

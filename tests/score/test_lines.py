@@ -188,3 +188,23 @@ def test_a_wider_level_gives_wider_intervals(run_of):
     wide = score.reference_lines(record, level=0.99)[0].models[0].effective
     assert wide.low < narrow.low < narrow.high < wide.high
     assert line.FEWEST > 3
+
+
+def test_a_model_that_is_in_the_panel_is_judged_by_a_line_through_the_others(run_of):
+    panel = a_panel()
+    outlier = replace(
+        panel.members[5], fingerprint="m", shifted={"imdb": PanelScore(1000, 0.95)}
+    )  # the invented run's fingerprints are its names
+    members = (*panel.members[:5], outlier, *panel.members[6:])
+    others = replace(panel, members=panel.members[:5] + panel.members[6:])
+    shares = {"m": (0.7, 0.95), "b": (0.7, 0.95)}
+    own, other = score.reference_lines(run_of(replace(panel, members=members), **shares))[0].models
+    alone = score.reference_lines(run_of(others, **shares))[0].models[0]
+    assert own.effective == alone.effective
+    assert other.effective.value < own.effective.value
+    few = replace(panel, members=(*panel.members[:7], outlier))
+    own, other = score.reference_lines(run_of(few, **shares))[0].models
+    assert own.verdict == "refused"
+    assert "7 members" in own.reason
+    assert "without this very model" in own.reason
+    assert other.verdict != "refused"

@@ -85,12 +85,17 @@ def _record(found: Mapping[str, Any]) -> RunRecord:
                 m["spec"],
                 m["role"],
                 m["kind"],
-                "",
+                m.get("prints", [""])[0],
                 True,
                 details=m["budget"],
                 members=tuple(m["members"]),
             )
             for m in found["models"]
+        ),
+        members=tuple(
+            ModelCard(name, m["spec"], m["role"], m["kind"], fingerprint, True)
+            for m in found["models"]
+            for name, fingerprint in zip(m["members"], m.get("prints", [""])[1:], strict=False)
         ),
         predictions=predictions,
         scores={

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import Any
 
 from robust_eval.errors import DataError
-from robust_eval.records import CLEAN, Prediction, RunRecord, Status
+from robust_eval.records import CLEAN, ModelCard, Prediction, RunRecord, Status
 from robust_eval.report.calibration import confidence
 
 FORMAT = 3
@@ -77,6 +77,7 @@ def pack(record: RunRecord) -> str:
                     name: getattr(card, name)
                     for name in ("name", "role", "kind", "spec", "members")
                 },
+                "prints": _prints(record, card),
                 "budget": {k: card.details[k] for k in BUDGET if k in card.details},
             }
             for card in record.models
@@ -126,6 +127,12 @@ def pack(record: RunRecord) -> str:
     }
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), default=dict)
     return base64.b64encode(zlib.compress(text.encode("ascii"), PRESSED)).decode("ascii")
+
+
+def _prints(record: RunRecord, card: ModelCard) -> list[str]:
+    """Fingerprints of a model, and of a group's members in their order."""
+    own = {member.name: member.fingerprint for member in record.members}
+    return [card.fingerprint, *(own.get(name, "") for name in card.members)]
 
 
 def unpack(page: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def reference_lines(record: RunRecord, *, level: float = 0.95) -> tuple[Referenc
         if isinstance(fitted, str):
             found.append(_refused(shifted.key, panel, fitted))
             continue
-        found.append(_line(fitted, panel, shifted, table, record.models, gaps, level))
+        found.append(_line(fitted, panel, shifted, table, record, gaps, level))
     return tuple(found)
 
 
@@ -111,7 +111,7 @@ def _line(
     panel: Panel,
     shifted: ShiftedSet,
     table: Table,
-    cards: Sequence[ModelCard],
+    record: RunRecord,
     gaps: dict[tuple[str, str], Gap],
     level: float,
 ) -> ReferenceLine:
@@ -119,7 +119,7 @@ def _line(
     low, high = min(scores), max(scores)
     own = [
         gaps[card.name, shifted.key].clean.value
-        for card in cards
+        for card in record.models
         if (card.name, shifted.key) in gaps
     ]
     return ReferenceLine(
@@ -135,11 +135,25 @@ def _line(
         refusal="",
         models=tuple(
             _off_line(
-                fitted, (low, high), gaps[card.name, shifted.key], shifted, table, card, level
+                _others(panel, card, record),
+                gaps[card.name, shifted.key],
+                shifted,
+                table,
+                card,
+                level,
             )
-            for card in cards
+            for card in record.models
             if (card.name, shifted.key) in gaps
         ),
+    )
+
+
+def _others(panel: Panel, card: ModelCard, record: RunRecord) -> Panel:
+    """The panel without this very model, or the members of this group: none is judged by a line through itself."""
+    own = {card.fingerprint, *(m.fingerprint for m in record.members if m.name in card.members)}
+    return replace(
+        panel,
+        members=tuple(m for m in panel.members if not m.fingerprint or m.fingerprint not in own),
     )
 
 
@@ -151,8 +165,7 @@ def _steps(scores: Sequence[float]) -> list[float]:
 
 
 def _off_line(
-    fitted: line.Line,
-    known: tuple[float, float],
+    panel: Panel,
     gap: Gap,
     shifted: ShiftedSet,
     table: Table,
@@ -160,20 +173,19 @@ def _off_line(
     level: float,
 ) -> OffLine:
     metric = table.dataset.task.metrics[0]
-    low, high = known
+    fitted = panel_line(panel, shifted.key)
+    if isinstance(fitted, str):
+        why = f"{fitted} without this very model"
+        return OffLine(card.name, gap.clean, gap.shifted, None, None, None, "refused", why)
+    scores = [m.clean.score for m in panel.members]
+    low, high = min(scores), max(scores)
     if gap.clean.high < low or gap.clean.low > high:
         where = "under" if gap.clean.high < low else "over"
-        return OffLine(
-            card.name,
-            gap.clean,
-            gap.shifted,
-            None,
-            None,
-            None,
-            "refused",
+        why = (
             f"its clean score lies {where} every member's ({low:.1%} to {high:.1%}), its interval included, "
-            "so the line says nothing there",
+            "so the line says nothing there"
         )
+        return OffLine(card.name, gap.clean, gap.shifted, None, None, None, "refused", why)
     clean, after = _moments(table, card.name, shifted, metric)
     found = line.off_line(
         fitted,
