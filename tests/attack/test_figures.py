@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ import robust_eval
 from robust_eval import store
 from robust_eval.errors import UsageError
 from robust_eval.report import render_html, render_markdown
+from robust_eval.report.attacks import attacks
+from robust_eval.report.cautions import limits
+from robust_eval.score import attack_figures
 from robust_eval.stats.intervals import wilson
 
 LENGTH = "scripted:length"
@@ -90,6 +94,22 @@ def test_the_record_survives_its_folder_and_the_pages_show_the_attacks(result) -
     assert '<section id="attacks"' in render_html(again)
     assert "Flips among right" in render_html(again)
     assert "Each model on what was built against it" in render_markdown(again)
+
+
+def test_each_seed_of_a_model_is_attacked_by_itself_and_shown_as_that_model(result) -> None:
+    bow = next(card for card in result.record.models if card.name == "bow")
+    group = replace(bow, name="bows", members=("bow",))
+    grouped = replace(
+        result.record,
+        models=tuple(group if card is bow else card for card in result.record.models),
+        members=(bow,),
+    )
+    grouped = replace(grouped, attacks=attack_figures(grouped))
+    assert grouped.attacks == result.record.attacks
+    view = attacks(grouped)
+    assert view is not None
+    assert {row.series for row in view.rows if row.figures.model == "bow"} == {1}
+    assert any("each is attacked by itself" in said for said in limits(grouped))
 
 
 def test_a_stranger_cannot_be_attacked(result, tmp_path: Path) -> None:
