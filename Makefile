@@ -57,8 +57,8 @@ panel: $(MAIN)/.demo ## Measure the embedded panel of the reference line anew: a
 	@$(MAIN)/bin/robust-eval panel $(PANEL) --add --from reports/examples/demo
 
 .PHONY: examples
-examples: $(MAIN)/.test ## Render the example reports again from the records beside them
-	@for run in reports/examples/*/run.json; do $(MAIN)/bin/robust-eval report "$$(dirname "$$run")"; done
+examples: $(MAIN)/.test ## Make figures and pages of the example reports again from the answers beside them: seconds
+	@$(MAIN)/bin/python reports/examples/renew.py
 
 .PHONY: examples-anew
 examples-anew: $(MAIN)/.test ## Make the example runs again from nothing: minutes, unless the answers are cached

@@ -31,7 +31,8 @@ def test_a_record_renders_to_the_bytes_that_lie_beside_it(folder):
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_figure_is_what_the_answers_give(folder):
-    assert verify(folder).findings == ()
+    hint = "a statistic or a page changed: `make examples` makes them again"
+    assert verify(folder).findings == (), hint
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
