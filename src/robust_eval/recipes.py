@@ -134,7 +134,7 @@ def describe_recipes() -> list[tuple[str, ...]]:
 def _parse(spec: str, seed: int) -> Iterator[Plan]:
     if not spec:
         raise RecipeError("an empty shift; give a name such as 'noisy' or 'keyboard-typos@3'")
-    if spec.startswith(PROMPT):
+    if spec.partition(":")[0] == PROMPT[:-1]:
         yield from _on_instruction(spec, seed)
         return
     if is_file(spec):
@@ -195,7 +195,7 @@ def _require_known(name: str, spec: str) -> None:
 
 def _on_instruction(spec: str, seed: int, offsets: Sequence[int] = (0,)) -> Iterator[AttackPlan]:
     """The attacks of a recipe, turned on the instruction."""
-    name = spec.removeprefix(PROMPT)
+    name = spec.partition(":")[2]
     attacks = [n for n in recipe_names() if _attacks_only(n)]
     if not is_file(name) and name not in attacks:
         raise RecipeError(f"unknown attack {name!r} in {spec!r}{did_you_mean(name, attacks)}")

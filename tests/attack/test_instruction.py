@@ -225,6 +225,7 @@ def test_any_attack_recipe_can_be_turned_on_the_instruction(tmp_path: Path) -> N
     [
         ("prompt-attack:deepwordbg", "did you mean 'deepwordbug'"),
         ("prompt-attack:", "unknown attack ''"),
+        ("prompt-attack", "unknown attack '' in 'prompt-attack'; known: bae"),
         ("prompt-attack:noisy", "unknown attack 'noisy'"),
         ("prompt-attack:deepwordbug@3", "unknown attack 'deepwordbug@3'"),
         ("prompt-attack:nowhere.toml", "no recipe file 'nowhere.toml'"),
