@@ -32,8 +32,6 @@ def main() -> int:
     params.n_parallel = options.slots
     params.cpuparams.n_threads = options.threads
     params.cache_prompt = not options.anew
-    # Sliding-window layers keep everything, else no prompt could go on from the one before.
-    params.swa_full = not options.anew
     params.port = 0
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
