@@ -71,6 +71,15 @@ def test_nlpaug_takes_its_own_parameters() -> None:
 
 
 @needs_nlpaug
+def test_a_whole_number_does_for_a_share() -> None:
+    assert make("nlpaug:RandomCharAug", 3, aug_char_p=1) == make(
+        "nlpaug:RandomCharAug", 3, aug_char_p=1.0
+    )
+    with pytest.raises(RecipeError, match="must be float, not True"):
+        make("nlpaug:RandomCharAug", 3, aug_char_p=True)
+
+
+@needs_nlpaug
 def test_nlpaug_touches_more_at_a_higher_severity() -> None:
     def mean_dose(severity: int) -> float:
         chain = [make("nlpaug:KeyboardAug", severity)]

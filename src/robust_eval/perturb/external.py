@@ -160,8 +160,12 @@ def make_external(
     provider, _, kind = name.partition(":")
     typed = parameters_of_external(provider, kind)
     check_severity(severity)
-    check_parameters(name, typed, parameters)
-    frozen = tuple(sorted(parameters.items()))
+    given = {  # 1 is as good as 1.0 where a file says so
+        key: float(value) if type(value) is int and typed.get(key) is float else value
+        for key, value in parameters.items()
+    }
+    check_parameters(name, typed, given)
+    frozen = tuple(sorted(given.items()))
     if provider == "nlpaug":
         made = NlpaugNoise(kind, severity, frozen)
         _augmenter(kind, made.rate, frozen)
