@@ -116,6 +116,7 @@ def test_a_shift_that_the_policy_names_and_the_run_lacks_is_inconclusive(typos: 
     assert [c.outcome for c in result.checks] == ["pass", "inconclusive"]
     limited = judge(run, drop(0.05, shifts=(("typo", Limits(max_drop=0.1)),)))
     assert limited.outcome == "inconclusive"
+    assert limited.checks[-1].reason.endswith("lacks; did you mean 'typos'?")
     family = judge(run, drop(0.05, families=(("domain", Limits(max_drop=0.1)),)))
     assert family.outcome == "inconclusive"
 

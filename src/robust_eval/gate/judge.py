@@ -180,7 +180,10 @@ def _checks(
                 None, None, None, None, 0, None, "inconclusive", "", _basis(both),
             )  # fmt: skip
             if not sets:
-                yield replace(check, reason=f"The policy names {shift}, which this run lacks.")
+                known = {name for s in record.sets for name in (s.shift, s.key)}
+                near = did_you_mean(shift, known)
+                end = near if near.endswith("?") else "."
+                yield replace(check, reason=f"The policy names {shift}, which this run lacks{end}")
                 continue
             # Only prompt-side sets may lack a model: one without that part of a prompt.
             who = [c.name for c in both]
