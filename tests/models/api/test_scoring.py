@@ -57,6 +57,19 @@ def test_a_label_that_is_not_shown_gets_at_most_what_is_left() -> None:
     assert math.exp(unseen(shown(_a=0.5, _b=0.1))) == pytest.approx(0.1)
 
 
+def test_a_shorter_beginning_that_is_shown_does_not_push_a_label_below_what_is_left() -> None:
+    tree = {"": shown(_positive=0.9, _n=0.05, _so=0.01), " n": shown(o=0.99, egative=0.0001)}
+    found, asked = walked((" negative", " positive"), tree)
+    assert found is not None
+    assert math.exp(found[0][0]) == pytest.approx(0.01)  # as one token it may have up to " so"
+    assert found[0][1] == 1
+    assert asked == ["", " n"]
+    spelt = {"": shown(_positive=0.5, _neg=0.45, _so=0.01), " neg": shown(ative=0.9)}
+    found, _ = walked((" negative",), spelt)
+    assert found is not None
+    assert (math.exp(found[0][0]), found[0][1]) == (pytest.approx(0.405), 2)
+
+
 def test_nothing_is_known_when_no_label_is_shown() -> None:
     assert walked((" negative", " positive"), {"": shown(_The=0.9, _It=0.05)})[0] is None
 

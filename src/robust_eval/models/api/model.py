@@ -28,7 +28,7 @@ from robust_eval.models.specs import Role, parse_spec
 from robust_eval.records import Example, Job, ModelCard, Prediction
 from robust_eval.rng import hexdigest
 
-METHOD_VERSION = 1  # raise it when a change in this package changes what is asked or read
+METHOD_VERSION = 2  # raise it when a change in this package changes what is asked or read
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 

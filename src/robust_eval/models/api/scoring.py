@@ -24,8 +24,9 @@ async def walk(answers: Sequence[str], following: NextTokens) -> list[tuple[floa
 
     The longest token that an answer begins with is taken at every step, as tokenizers do. Answers
     that share tokens share the requests for them. A token that is not among those shown counts with
-    the most that it can have, which is at most that of the last one shown. None when no answer's
-    first token is shown: then nothing is known about them.
+    the most that it can have, which is at most that of the last one shown; that goes for a longer
+    token too where only a shorter beginning is shown (" n" of " negative"), if it is more than the
+    shorter one leads to. None when no answer's first token is shown: then nothing is known about them.
     """
     shown: dict[bytes, Alternatives] = {}
 
@@ -38,6 +39,7 @@ async def walk(answers: Sequence[str], following: NextTokens) -> list[tuple[floa
     seen = False
     for answer in answers:
         rest, path, total, count = answer.encode(), b"", 0.0, 0
+        hidden = (-math.inf, 1)  # the most that a spelling with a token not shown can have
         while rest and count < MOST_STEPS:
             alternatives = await at(path)
             fitting = [(t, value) for t, value in alternatives if t and rest.startswith(t)]
@@ -46,11 +48,13 @@ async def walk(answers: Sequence[str], following: NextTokens) -> list[tuple[floa
                 break
             token, value = max(fitting, key=lambda pair: len(pair[0]))
             seen = True
+            if token != rest:
+                hidden = max(hidden, (total + unseen(alternatives), count + 1))
             total, count = total + value, count + 1
             path, rest = path + token, rest[len(token) :]
             if not _whole(path):
                 break  # inside a character: no text can continue from here
-        found.append((total, count))
+        found.append(max((total, count), hidden))
     return found if seen else None
 
 
