@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -240,7 +241,7 @@ def test_a_model_may_write_what_an_attack_asks(
             assert example.inputs["text"] == before
             assert example.target == "positive" or "number 3" in before
     assert "succeeded" in outcomes
-    import shouter_for_tests  # type: ignore[import-not-found]
+    shouter_for_tests = importlib.import_module("shouter_for_tests")
 
     assert sum(shouter_for_tests.CALLS) == 20  # each text once, all of them asked at once
 

@@ -22,7 +22,7 @@ from robust_eval.records import Example
 SENTENCES = (
     "I didn't expect much, but the director's second film is really wonderful, and it is "
     "definitely worth seeing with two friends, after a café, tonight.",
-    '"Our neighbors were going to leave," she said; the color of the theater had not changed in 20 years.',
+    '"Our neighbors were going to leave," she said, and asked if they were ready; the color of the theater had not changed in 20 years.',
     "You don't know about me without you have read a book by the name of The Adventures of Tom Sawyer; but that ain't no matter.",
     "You see, but you do not observe. The distinction is clear. For example, you have frequently seen the steps which lead up from the hall to this room.",
     "James told Maria that they are watching a lot of little films in London this morning, because tickets cost $5 and it is only 3 miles away.",
