@@ -8,27 +8,17 @@ For after a change of a statistic or of a page: seconds, and no model is called.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from robust_eval import score, store
+from robust_eval import store
 from robust_eval.audit import verify
 from robust_eval.run import render
+from robust_eval.score import with_figures
 
 
 def renew(folder: Path) -> bool:
     """Whether the folder then holds what its answers give."""
-    record = store.load(folder)
-    level = float(record.settings["level"])
-    parts = (record.dataset, record.sets, record.models, record.predictions, record.scores)
-    budgets = bool(record.settings.get("equal_budgets"))
-    record = replace(
-        record,
-        gaps=score.gaps(*parts, level=level),
-        comparisons=score.comparisons(*parts, level=level, equal_budgets=budgets),
-    )
-    record = replace(record, analysis=score.analysis(record, level=level))
-    store.save_gate(folder, record)
+    store.save_gate(folder, with_figures(store.load(folder)))
     render(folder, store.load(folder))
     found = verify(folder)
     for finding in found.findings:

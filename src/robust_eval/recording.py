@@ -30,16 +30,12 @@ from robust_eval.records import (
 )
 from robust_eval.rng import hexdigest
 from robust_eval.score import (
-    analysis,
-    attack_figures,
-    comparisons,
-    gaps,
     mean_scores,
     scaled_confidences,
     score_all,
     score_repeats,
-    static_figures,
     temperatures,
+    with_figures,
 )
 from robust_eval.settings import Settings
 
@@ -78,16 +74,8 @@ def recorded(
         models=cards,
         predictions=predictions,
         scores=scores,
-        gaps=gaps(test, sets, cards, predictions, scores, level=settings.level),
-        comparisons=comparisons(
-            test,
-            sets,
-            cards,
-            predictions,
-            scores,
-            level=settings.level,
-            equal_budgets=settings.equal_budgets,
-        ),
+        gaps=(),
+        comparisons=(),
         near_ties={card.name: _near_ties(card, predictions) for card in cards},
         warnings=(*_warnings(cards, members, predictions), *_read_before(ready, sets), *notes),
         versions=versions(),
@@ -99,13 +87,7 @@ def recorded(
         members=members,
     )
     record = dataclasses.replace(record, temperatures=_temperatures(ready, answers))
-    record = dataclasses.replace(record, scaled=scaled_confidences(record))
-    return dataclasses.replace(
-        record,
-        analysis=analysis(record, level=settings.level),
-        attacks=attack_figures(record, level=settings.level),
-        static=static_figures(record, level=settings.level),
-    )
+    return with_figures(dataclasses.replace(record, scaled=scaled_confidences(record)))
 
 
 def _temperatures(ready: Prepared, answers: Answers) -> tuple[Temperature, ...]:

@@ -8,14 +8,7 @@ from typing import Any
 
 from robust_eval.errors import DataError
 from robust_eval.records import CLEAN, ModelCard, RunRecord, ShiftedSet, Temperature
-from robust_eval.score import (
-    analysis,
-    attack_figures,
-    comparisons,
-    gaps,
-    reference_lines,
-    static_figures,
-)
+from robust_eval.score import with_figures
 
 UNITED = ("models", "baselines", "shifts", "ood")  # settings in which shards may differ
 
@@ -61,9 +54,6 @@ def merge(records: Sequence[RunRecord], names: Sequence[str]) -> RunRecord:
         raise DataError(
             f"no shard holds the answers of {missing[0]}{_more(missing)}; give that shard too"
         )
-    level = float(first.settings.get("level", 0.95))
-    cards, made = tuple(models.values()), tuple(sets.values())
-    parts = (first.dataset, made, cards, answers, scores)
     ties: dict[str, int] = {}
     for record in records:
         for model, count in record.near_ties.items():
@@ -72,15 +62,11 @@ def merge(records: Sequence[RunRecord], names: Sequence[str]) -> RunRecord:
         first,
         settings={**first.settings, **_united(records)},
         splits={**first.splits, "merged_from": len(records)},
-        sets=made,
-        models=cards,
+        sets=tuple(sets.values()),
+        models=tuple(models.values()),
         members=tuple(members.values()),
         predictions=answers,
         scores=scores,
-        gaps=gaps(*parts, level=level),
-        comparisons=comparisons(
-            *parts, level=level, equal_budgets=bool(first.settings.get("equal_budgets"))
-        ),
         near_ties=ties,
         warnings=tuple(dict.fromkeys(line for record in records for line in record.warnings)),
         not_applicable=tuple(skipped.values()),
@@ -91,13 +77,7 @@ def merge(records: Sequence[RunRecord], names: Sequence[str]) -> RunRecord:
         gate=None,
         human=None,
     )
-    merged = replace(
-        merged,
-        analysis=analysis(merged, level=level),
-        attacks=attack_figures(merged, level=level),
-        static=static_figures(merged, level=level),
-    )
-    return replace(merged, lines=reference_lines(merged, level=level))
+    return with_figures(merged)
 
 
 def _check(first: RunRecord, other: RunRecord, name: str, other_name: str) -> None:

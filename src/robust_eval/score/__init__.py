@@ -14,6 +14,7 @@ from robust_eval.score.lines import (
 )
 from robust_eval.score.members import mean_scores
 from robust_eval.score.metrics import METRICS, quality_of, score_prediction
+from robust_eval.score.record_figures import with_figures
 from robust_eval.score.static import static_figures
 from robust_eval.score.table import score_all, score_repeats
 from robust_eval.score.temperatures import refitted, scaled_confidences, temperatures
@@ -39,4 +40,5 @@ __all__ = [
     "score_repeats",
     "static_figures",
     "temperatures",
+    "with_figures",
 ]
