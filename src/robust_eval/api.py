@@ -16,9 +16,8 @@ from robust_eval.models import load_model
 from robust_eval.models.account import Account
 from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.models.limits import RequestLimits
-from robust_eval.panel_making import default_name
 from robust_eval.panel_making import make_panel as measured
-from robust_eval.panels import read_panel, write_panel
+from robust_eval.panels import default_name, read_panel, write_panel
 from robust_eval.perturb.external import TEXTATTACK_REMEDY, imported
 from robust_eval.preparation import read_data
 from robust_eval.presets import Preset

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from robust_eval.contenders import model_context
@@ -19,7 +17,7 @@ from robust_eval.models.asking import ask_all
 from robust_eval.models.cache import PredictionCache, cache_folder
 from robust_eval.models.context import ModelContext
 from robust_eval.models.groups import subset
-from robust_eval.panels import FORMAT
+from robust_eval.panels import FAMILIES, TRAINED, empty_panel, panel_score
 from robust_eval.preparation import read_data
 from robust_eval.recipes import parse_shifts
 from robust_eval.recording import versions
@@ -36,10 +34,8 @@ from robust_eval.records import (
     ShiftedSet,
     silent,
 )
-from robust_eval.score import origin, score_all
+from robust_eval.score import score_all
 from robust_eval.settings import Output, Settings
-
-FAMILIES = ("noise", "domain")  # sets that are the same for every model
 
 
 def make_panel(
@@ -126,31 +122,15 @@ def _check_sets(sets: Sequence[ShiftedSet]) -> None:
 
 
 def _empty(settings: Settings, splits: Splits, sets: Sequence[ShiftedSet], name: str) -> Panel:
-    test = splits.test
     values = json.loads(json.dumps(settings.as_dict()))  # lists, as a file gives them back
     changed = {
         f.name: values[f.name]
         for f in dataclasses.fields(settings)
         if getattr(settings, f.name) != f.default
     }
-    return Panel(
-        format=FORMAT,
-        name=name or f"{test.name} to {', '.join(s.key for s in sets)}",
-        task=test.task.kind.value,
-        labels=test.labels,
-        metric=test.task.metrics[0].name,
-        dataset=PanelSet(
-            test.name,
-            splits.summary["fingerprints"]["dataset"],
-            test.population,
-            "clean",
-            len(test.examples),
-        ),
-        shifts=tuple(
-            PanelSet(s.key, origin(s), s.population, s.family, len(s.examples)) for s in sets
-        ),
-        members=(),
-        made=(PanelMaking(command_of(settings), changed, versions()),),
+    panel = empty_panel(splits.test, splits.summary["fingerprints"]["dataset"], sets, name)
+    return dataclasses.replace(
+        panel, made=(PanelMaking(command_of(settings), changed, versions()),)
     )
 
 
@@ -189,7 +169,7 @@ def _candidates(settings: Settings, context: ModelContext) -> Iterator[tuple[Mod
                 model = load_model(
                     spec, "baseline", subset(seeded, size) if size < total else seeded
                 )
-                if model.card.kind not in ("fine-tuned", "floor"):
+                if model.card.kind not in TRAINED:
                     raise UsageError(
                         f"{spec!r} is not trained here, and a panel is of models that are: an encoder, "
                         "demo:minilm, lora:MODEL, full:MODEL, bow"
@@ -228,12 +208,7 @@ def _measured(
 
 
 def _score(values: Sequence[float | None], model: str, key: str) -> PanelScore:
-    known = [value for value in values if value is not None]
-    if not known:
+    found = panel_score(values)
+    if found is None:
         raise InfrastructureError(f"{model} answered none of {key!r}")
-    return PanelScore(len(known), math.fsum(known) / len(known))
-
-
-def default_name(path: Path) -> str:
-    """What a panel is called that is written to this file."""
-    return path.name.removesuffix(".json")
+    return found

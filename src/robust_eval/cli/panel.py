@@ -82,8 +82,8 @@ def panel_command(options: Sequence[Callable[[Any], Any]]) -> click.Command:
 
 def _made(target: Any, more: Panel | None, given: dict[str, Any]) -> Panel:
     from robust_eval.cli import terminal
-    from robust_eval.panel_making import default_name, make_panel
-    from robust_eval.panels import write_panel
+    from robust_eval.panel_making import make_panel
+    from robust_eval.panels import default_name, write_panel
     from robust_eval.settings import Output, Settings, largest, pairs
 
     if not given["baselines"]:
@@ -125,10 +125,10 @@ def _taken(target: Any, more: Panel | None, runs: tuple[str, ...]) -> Panel:
     from pathlib import Path
 
     from robust_eval import store
-    from robust_eval.panels import panel_of_runs, write_panel
+    from robust_eval.panels import default_name, panel_of_runs, write_panel
 
     records = [store.load(Path(run)) for run in runs]
-    made = panel_of_runs(records, runs, more=more, name=target.name.removesuffix(".json"))
+    made = panel_of_runs(records, runs, more=more, name=default_name(target))
     write_panel(target, made)
     return made
 

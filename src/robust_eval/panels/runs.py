@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import shlex
 from collections.abc import Sequence
 
 from robust_eval.errors import DataError
-from robust_eval.panels.files import FORMAT
+from robust_eval.panels.making import FAMILIES, TRAINED, empty_panel, panel_score
 from robust_eval.records import (
     CLEAN,
     ModelCard,
@@ -16,13 +15,9 @@ from robust_eval.records import (
     PanelMaking,
     PanelMember,
     PanelScore,
-    PanelSet,
     RunRecord,
 )
 from robust_eval.score import clean_origin, origin
-
-KINDS = ("fine-tuned", "floor")
-FAMILIES = ("noise", "domain")  # of sets that are the same for every model
 
 
 def panel_of_runs(
@@ -42,7 +37,7 @@ def panel_of_runs(
         taken = [
             _member(record, card, panel, members)
             for card in (*record.models, *record.members)
-            if card.kind in KINDS and not card.members and card.fingerprint not in members
+            if card.kind in TRAINED and not card.members and card.fingerprint not in members
         ]
         members |= {member.fingerprint: member for member in taken}
         command = shlex.join(["robust-eval", "panel", "FILE", "--from", run])
@@ -64,22 +59,7 @@ def _empty(records: Sequence[RunRecord], names: Sequence[str], name: str) -> Pan
         raise DataError(
             f"{', '.join(names)} share no natural shift and no noise, so there is nothing to fit a line on"
         )
-    about = first.dataset
-    return Panel(
-        format=FORMAT,
-        name=name or f"{about.name} to {', '.join(s.key for s in shared)}",
-        task=about.task.kind.value,
-        labels=about.labels,
-        metric=about.task.metrics[0].name,
-        dataset=PanelSet(
-            about.name, clean_origin(first), about.population, "clean", len(about.examples)
-        ),
-        shifts=tuple(
-            PanelSet(s.key, origin(s), s.population, s.family, len(s.examples)) for s in shared
-        ),
-        members=(),
-        made=(),
-    )
+    return empty_panel(first.dataset, clean_origin(first), shared, name)
 
 
 def _require_fit(record: RunRecord, panel: Panel, run: str) -> None:
@@ -124,7 +104,7 @@ def _member(
 
 
 def _score(record: RunRecord, model: str, key: str, metric: str) -> PanelScore:
-    values = [v for v in record.scores.get((model, key, metric), ()) if v is not None]
-    if not values:
+    found = panel_score(record.scores.get((model, key, metric), ()))
+    if found is None:
         raise DataError(f"{model} has no scores on {key!r}")
-    return PanelScore(len(values), math.fsum(values) / len(values))
+    return found
