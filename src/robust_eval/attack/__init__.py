@@ -7,7 +7,6 @@ from robust_eval.attack.recipe import Attack, parse_attack
 from robust_eval.attack.sets import (
     attack_line,
     attack_sets,
-    attacked_examples,
     check_attacks,
     most_queries,
     victims_of,
@@ -30,7 +29,6 @@ __all__ = [
     "attack_all",
     "attack_line",
     "attack_sets",
-    "attacked_examples",
     "check_attacks",
     "describe_textattack",
     "most_queries",

@@ -80,7 +80,7 @@ def instruction_set(
     prompt = prompt_of(victim)
     assert prompt is not None
     part, text = wording(prompt)
-    key = f"{plan.key}>{victim.card.name}"
+    key = plan.key_against(victim)
     goal = shared_goal(plan.native.goal, situation)
     half, tested = halves(dataset, limit, seed)
     development = Development(aimed_at(goal, half), goal, situation, key)
@@ -128,7 +128,7 @@ def instruction_set(
         built_against=victim.card.name,
         prompt_edit=wording_edit(part, after),
         population=dataset.population,
-        source=f"{plan.attack.parts}; {plan.attack.source}".rstrip("; "),
+        source=plan.source,
         budget=budget,
         shared=(change,),
     )

@@ -9,7 +9,7 @@ from robust_eval.attack.recipe import Attack
 from robust_eval.attack.textattack_recipes import TextattackRecipe
 from robust_eval.attack.tools import Tools
 from robust_eval.attack.vocabulary import Trigger
-from robust_eval.records import Family
+from robust_eval.records import Family, Model
 
 PROMPT: Final = "prompt-attack:"
 
@@ -62,6 +62,15 @@ class AttackPlan:
     @property
     def key(self) -> str:
         return self.shift + (f"#{self.offset}" if self.offset else "")
+
+    def key_against(self, victim: Model) -> str:
+        """The key of the set that it makes against this model."""
+        return f"{self.key}>{victim.card.name}"
+
+    @property
+    def source(self) -> str:
+        """What makes it, and where that was published."""
+        return "; ".join(filter(None, (self.attack.parts, self.attack.source)))
 
     @property
     def family(self) -> Family:

@@ -14,7 +14,7 @@ from robust_eval.attack.goal import Quality, Situation, goal_for
 from robust_eval.attack.instruction import instructed, instruction_set
 from robust_eval.attack.plans import AttackPlan
 from robust_eval.attack.recipe import Attack
-from robust_eval.attack.shared import halves, shared_goal
+from robust_eval.attack.shared import drawn, halves, shared_goal
 from robust_eval.attack.textattack_recipes import TextattackRecipe
 from robust_eval.attack.tools import Tools
 from robust_eval.attack.triggers import trigger_field, trigger_set
@@ -32,7 +32,6 @@ from robust_eval.records import (
     ShiftedSet,
     silent,
 )
-from robust_eval.rng import hexdigest
 
 
 def attack_sets(
@@ -56,7 +55,7 @@ def attack_sets(
     original. `writers` rewrite texts, by style. Raises RecipeError when a goal does not fit the task, ModelError when an
     attack needs what is not installed, InfrastructureError when a victim stops answering; what was answered is in the cache, so that the same call resumes.
     """
-    chosen = attacked_examples(dataset, limit, seed)
+    chosen = drawn(dataset.examples, limit, seed, "attacked")
     situation = Situation(dataset.task.kind, dataset.labels, quality)
     sets: list[ShiftedSet] = []
     tools = Tools(cache, writers or {})
@@ -77,7 +76,7 @@ def attack_sets(
                 )
                 sets.append(made)
                 continue
-            key = f"{plan.key}>{victim.card.name}"
+            key = plan.key_against(victim)
             how: dict[str, Any] = {
                 "situation": situation,
                 "fields": dataset.task.perturbable,
@@ -114,15 +113,6 @@ def _shared_set(
     if plan.trigger is not None:
         return trigger_set(dataset, plan, plan.trigger, victim, cache, **how)
     return instruction_set(dataset, plan, victim, cache, **how)
-
-
-def attacked_examples(dataset: Dataset, limit: int | None, seed: int) -> tuple[Example, ...]:
-    """The examples that are attacked: all, or `limit` drawn by seed and id, in the clean set's order."""
-    if limit is None or limit >= len(dataset.examples):
-        return dataset.examples
-    order = sorted(dataset.examples, key=lambda e: hexdigest("attacked", seed, e.id))
-    kept = {example.id for example in order[:limit]}
-    return tuple(example for example in dataset.examples if example.id in kept)
 
 
 def victims_of(models: Sequence[Model], wanted: Sequence[str]) -> tuple[Model, ...]:
@@ -182,7 +172,7 @@ def _shifted_set(
     return ShiftedSet(
         family="adversarial",
         shift=plan.attack.name,
-        key=f"{plan.key}>{victim.card.name}",
+        key=plan.key_against(victim),
         severity=None,
         seed=plan.seed + plan.offset,
         paired=True,
@@ -190,7 +180,7 @@ def _shifted_set(
         doses=doses,
         built_against=victim.card.name,
         population=dataset.population,
-        source="; ".join(filter(None, (plan.attack.parts, plan.attack.source, _faults(results)))),
+        source="; ".join(filter(None, (plan.source, _faults(results)))),
         attacks=attacks,
         budget=budget,
         keeps_answer=isinstance(plan.attack, Attack) and plan.attack.goal.keeps_best,

@@ -63,17 +63,20 @@ def halves(
         )
     tested = set(sources[1::2])
     development = [e for e in dataset.examples if e.source_id not in tested]
-    development = drawn(development, limit, seed)
-    return tuple(development), tuple(e for e in dataset.examples if e.source_id in tested)
+    return drawn(development, limit, seed, "development"), tuple(
+        e for e in dataset.examples if e.source_id in tested
+    )
 
 
-def drawn(examples: Sequence[Example], limit: int | None, seed: int) -> list[Example]:
-    """All of these examples, or `limit` of them drawn by seed and id, in their order."""
+def drawn(
+    examples: Sequence[Example], limit: int | None, seed: int, purpose: str
+) -> tuple[Example, ...]:
+    """All of these examples, or `limit` of them drawn by purpose, seed and id, in their order."""
     if limit is None or limit >= len(examples):
-        return list(examples)
-    order = sorted(examples, key=lambda e: hexdigest("development", seed, e.id))
+        return tuple(examples)
+    order = sorted(examples, key=lambda e: hexdigest(purpose, seed, e.id))
     kept = {e.id for e in order[:limit]}
-    return [e for e in examples if e.id in kept]
+    return tuple(e for e in examples if e.id in kept)
 
 
 @dataclass(frozen=True, slots=True)

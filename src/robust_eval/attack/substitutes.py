@@ -99,6 +99,16 @@ class MaskedWord:
         return put(draft, position, [_cased(draft.words[position], word) for word in words])
 
 
+def require_own(proposal: str, of: str, severity: int, on: str) -> None:
+    """Raises RecipeError unless there is a perturbation of this name and severity that goes `on` what the proposal changes."""
+    try:
+        made = make(of, severity)
+    except ValueError as error:
+        raise RecipeError(f"{proposal}: {error}") from error
+    if not hasattr(made, "perturb"):
+        raise RecipeError(f"{proposal}: {of!r} reads the whole example, not {on}")
+
+
 @dataclass(frozen=True, slots=True)
 class OwnPerturbation:
     """The word under one of our own perturbations, `draws` times; the ones that change nothing are left out."""
@@ -110,12 +120,7 @@ class OwnPerturbation:
     draws: int = 4
 
     def __post_init__(self) -> None:
-        try:
-            made = make(self.of, self.severity)
-        except ValueError as error:
-            raise RecipeError(f"perturbation: {error}") from error
-        if not hasattr(made, "perturb"):
-            raise RecipeError(f"perturbation: {self.of!r} reads the whole example, not a word")
+        require_own(self.name, self.of, self.severity, "a word")
 
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
         kind: Any = make(self.of, self.severity)

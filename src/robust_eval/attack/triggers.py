@@ -73,7 +73,7 @@ def trigger_set(
     there a sentiment lexicon tells them, here how often they stand under each label.
     """
     field = trigger_field(trigger, dataset)
-    key = f"{plan.key}>{victim.card.name}"
+    key = plan.key_against(victim)
     goal = shared_goal(plan.native.goal, situation)
     half, tested = halves(dataset, None, seed)
     vocabulary = neutral_words(half, field)
@@ -84,7 +84,7 @@ def trigger_set(
         mine = [e for e in aimed_at(goal, half) if label in (EVERY, e.target)]
         if not mine:
             continue  # the goal's own label, or one that no example has
-        development = Development(tuple(drawn(mine, most, seed)), goal, situation, key)
+        development = Development(drawn(mine, most, seed, "development"), goal, situation, key)
         ask = _asking(victim, trigger, field, development, cache)
         change = _searched(plan, trigger, label, vocabulary, development, ask, budget, progress)
         changes.append(change)
@@ -107,7 +107,7 @@ def trigger_set(
         ),
         built_against=victim.card.name,
         population=dataset.population,
-        source=f"{plan.attack.parts}; {plan.attack.source}".rstrip("; "),
+        source=plan.source,
         budget=budget,
         shared=tuple(changes),
     )

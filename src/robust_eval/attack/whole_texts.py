@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from robust_eval.attack.draft import Draft
 from robust_eval.attack.proposals import Proposal
+from robust_eval.attack.substitutes import require_own
 from robust_eval.attack.tools import Tools
 from robust_eval.errors import ModelError, RecipeError, did_you_mean
 from robust_eval.perturb import make
@@ -30,12 +31,7 @@ class TextPerturbation:
     draws: int = 4
 
     def __post_init__(self) -> None:
-        try:
-            made = make(self.of, self.severity)
-        except ValueError as error:
-            raise RecipeError(f"text-perturbation: {error}") from error
-        if not hasattr(made, "perturb"):
-            raise RecipeError(f"text-perturbation: {self.of!r} reads the whole example, not a text")
+        require_own(self.name, self.of, self.severity, "a text")
 
     def drafts(self, draft: Draft, position: int, rng: Random) -> Sequence[Draft]:
         kind: Any = make(self.of, self.severity)
