@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from robust_eval.errors import DataError, RecipeError, did_you_mean
-from robust_eval.perturb import REGISTRY, perturb_example
+from robust_eval.perturb import REGISTRY
 from robust_eval.perturb.draws import SEVERITIES, Rated
-from robust_eval.perturb.gallery import ANSWER, CONTEXT, GROUPS, QUESTION, SENTENCES, rates_of
+from robust_eval.perturb.gallery import GROUPS, SEED, SENTENCES, AtWork, at_work, rates_of
 from robust_eval.perturb.registry import parameters_of
-from robust_eval.records import Example
 from robust_eval.report.gallery_page import Exhibit, Shown, Specimen, render_gallery
 
 MOST_TEXTS: Final = 20
 MOST_BYTES: Final = 200_000
-SEED: Final = 0
 
 
 def gallery(names: Sequence[str] = (), texts: Sequence[str] | None = None, seed: int = SEED) -> str:
@@ -79,7 +77,7 @@ def _exhibit(kind: type[Rated], title: str, texts: Sequence[str], seed: int) -> 
             for name, type_ in parameters_of(kind).items()
         ),
         nests=kind.nests,
-        specimens=tuple(_specimens(kind, texts, seed)),
+        specimens=tuple(map(_specimen, at_work(kind, texts, seed))),
     )
 
 
@@ -87,29 +85,10 @@ def _paragraphs(text: str) -> list[str]:
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
 
-def _specimens(kind: type[Rated], texts: Sequence[str], seed: int) -> list[Specimen]:
-    """What each severity makes of each text; a text in which nothing changes is left out."""
-    if kind.needs:
-        example = Example("0", {"context": CONTEXT, "question": QUESTION}, ANSWER, "0")
-        note = f"Context of the question: {QUESTION} Answer: {ANSWER}."
-        return [_specimen(kind, example, "context", ("question",), seed, note)]
-    found = [
-        _specimen(kind, Example(str(i), {"text": text}, "", str(i)), "text", ("text",), seed)
-        for i, text in enumerate(texts)
-    ]
-    return [s for s in found if any(shown.text != s.text for shown in s.shown)]
-
-
-def _specimen(
-    kind: type[Rated],
-    example: Example,
-    field: str,
-    edited: Sequence[str],
-    seed: int,
-    note: str = "",
-) -> Specimen:
-    shown = []
-    for severity in SEVERITIES:
-        made, realised = perturb_example([kind(severity)], example, seed=seed, fields=edited)
-        shown.append(Shown(severity, made.inputs[field], realised.edit_rate))
-    return Specimen(example.inputs[field], tuple(shown), note)
+def _specimen(work: AtWork) -> Specimen:
+    shown = (
+        Shown(severity, text, edit_rate)
+        for severity, (text, edit_rate) in zip(SEVERITIES, work.after, strict=True)
+    )
+    note = f"Context of the question: {work.note}" if work.note else ""
+    return Specimen(work.before, tuple(shown), note)

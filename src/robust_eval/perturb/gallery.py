@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from robust_eval.files import write_atomic
@@ -49,6 +50,15 @@ SHOWN = str.maketrans(
         "\u202e": "⟨U+202E⟩", "\u202c": "⟨U+202C⟩", "\t": "⟨tab⟩", "\r": "⟨CR⟩", "\n": "⟨line break⟩", "`": "ˋ",
     }
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """A text, and what the severities 1 to 5 make of it: (text, share of its characters that were edited)."""
+
+    before: str
+    after: tuple[tuple[str, float], ...]
+    note: str = ""  # the question and answer that go with a context
 
 
 def page() -> str:
@@ -96,20 +106,38 @@ def _section(kind: type[Rated]) -> Iterator[str]:
     if not kind.nests:
         yield "Severities do not nest."
         yield ""
-    if kind.needs:
-        yield from _context_after(kind)
-        return
-    for number, sentence in enumerate(SENTENCES):
-        example = Example(str(number), {"text": sentence}, "", str(number))
-        made = [
-            perturb_example([kind(severity)], example, seed=SEED, fields=["text"])[0].inputs["text"]
-            for severity in SEVERITIES
-        ]
-        if made[-1] == sentence:
-            continue  # nothing in this sentence for this perturbation
-        yield from ("```text", f"   {sentence}")
-        yield from (f"{s}  {_shown(text)}" for s, text in zip(SEVERITIES, made, strict=True))
+    for work in at_work(kind, SENTENCES, SEED):
+        if work.note:
+            yield from (f"Question: {work.note}", "")
+        yield from ("```text", f"   {work.before}")
+        yield from (
+            f"{s}  {_shown(text)}" for s, (text, _) in zip(SEVERITIES, work.after, strict=True)
+        )
         yield from ("```", "")
+
+
+def at_work(kind: type[Rated], texts: Sequence[str], seed: int) -> Iterator[AtWork]:
+    """What a perturbation makes of each text in which it changes anything; one of contexts, of the context of a question."""
+    if kind.needs:
+        example = Example("0", {"context": CONTEXT, "question": QUESTION}, ANSWER, "0")
+        yield _at_work(kind, example, "context", "question", seed, f"{QUESTION} Answer: {ANSWER}.")
+        return
+    for number, text in enumerate(texts):
+        example = Example(str(number), {"text": text}, "", str(number))
+        work = _at_work(kind, example, "text", "text", seed)
+        if any(after != text for after, _ in work.after):
+            yield work
+
+
+def _at_work(
+    kind: type[Rated], example: Example, shown: str, edited: str, seed: int, note: str = ""
+) -> AtWork:
+    made = (
+        perturb_example([kind(severity)], example, seed=seed, fields=[edited])
+        for severity in SEVERITIES
+    )
+    after = tuple((found.inputs[shown], dose.edit_rate) for found, dose in made)
+    return AtWork(example.inputs[shown], after, note)
 
 
 def _shown(text: str) -> str:
@@ -117,16 +145,6 @@ def _shown(text: str) -> str:
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} […] {text[-LONGEST // 2 :]}"
     return text.translate(SHOWN)
-
-
-def _context_after(kind: type[Rated]) -> Iterator[str]:
-    """A context and a question, and what the context becomes."""
-    example = Example("0", {"context": CONTEXT, "question": QUESTION}, ANSWER, "0")
-    yield from (f"Question: {QUESTION} Answer: {ANSWER}.", "", "```text", f"   {CONTEXT}")
-    for severity in SEVERITIES:
-        made, _ = perturb_example([kind(severity)], example, seed=SEED, fields=["question"])
-        yield f"{severity}  {made.inputs['context'].translate(SHOWN)}"
-    yield from ("```", "")
 
 
 def _externals() -> Iterator[str]:
