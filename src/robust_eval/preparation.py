@@ -16,7 +16,7 @@ from robust_eval.models.context import ModelContext
 from robust_eval.models.groups import Group
 from robust_eval.recipes import Plan
 from robust_eval.records import Dataset, Model, Progress, ShiftedSet, silent
-from robust_eval.rewriting import RewritePlan, rewriters
+from robust_eval.rewriting import WRITER, RewritePlan, rewriters
 from robust_eval.settings import Output, Settings
 
 CALIBRATION_SIZE = 200  # examples that a temperature is fitted on
@@ -83,8 +83,7 @@ def _attack_writers(
     styles = {style: plan.shift for plan in attacks for style in plan.styles}
     if styles and settings.rewriter is None:
         raise UsageError(
-            f"the attack {next(iter(styles.values()))} rewrites texts and needs a model that writes; give --rewriter "
-            "SPEC, for instance hf:Qwen/Qwen3-8B"
+            f"the attack {next(iter(styles.values()))} rewrites texts and needs a model that writes; {WRITER}"
         )
     plans = [RewritePlan(style, settings.seed) for style in styles]
     return dict(zip(styles, rewriters(plans, settings.rewriter, context), strict=True))

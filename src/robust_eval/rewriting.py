@@ -31,6 +31,7 @@ from robust_eval.records import (
     silent,
 )
 
+WRITER: Final = "give --rewriter SPEC, for instance hf:Qwen/Qwen3-8B"
 PREFIX: Final = "rewrite:"
 FOLDER: Final = Path(__file__).parent / "rewrites"
 LONGEST: Final = 256  # new tokens
@@ -69,10 +70,7 @@ def rewriters(
     if not plans:
         return ()
     if spec is None:
-        raise UsageError(
-            f"--shift {plans[0].key} needs a model that writes; give --rewriter SPEC, for instance "
-            "hf:Qwen/Qwen3-8B"
-        )
+        raise UsageError(f"--shift {plans[0].key} needs a model that writes; {WRITER}")
     return tuple(
         load_model(
             spec,

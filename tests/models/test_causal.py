@@ -18,8 +18,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # 
 from robust_eval.errors import ModelError, OutOfMemoryError  # noqa: E402
 from robust_eval.models import causal, placement, prefix  # noqa: E402
 from robust_eval.models.context import ModelContext, PromptSettings  # noqa: E402
-from robust_eval.models.verdict import CONTENT_FREE, log_softmax  # noqa: E402
+from robust_eval.models.verdict import CONTENT_FREE  # noqa: E402
 from robust_eval.records import TASKS, Example, Model, Prediction, Status, TaskKind  # noqa: E402
+from robust_eval.stats.shares import log_softmax  # noqa: E402
 
 LABELS = ("negative", "not positive", "positive")
 TEXTS = (

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from robust_eval.models.verdict import Verdict, log_softmax, mean_shares
+from robust_eval.models.verdict import Verdict, mean_shares
+from robust_eval.stats.shares import log_softmax
 
 
 def logs(*shares: float) -> tuple[float, ...]:

@@ -14,10 +14,8 @@ from robust_eval.attack.tools import Tools
 from robust_eval.errors import ModelError, RecipeError, did_you_mean
 from robust_eval.perturb import make
 from robust_eval.records import Example
-from robust_eval.rewriting import rewrites, styles
+from robust_eval.rewriting import WRITER, rewrites, styles
 from robust_eval.rng import below, choice
-
-WRITER = "give --rewriter SPEC, for instance hf:Qwen/Qwen3-8B"
 
 
 @dataclass(frozen=True, slots=True)

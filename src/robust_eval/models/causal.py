@@ -6,7 +6,6 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +13,7 @@ from robust_eval.errors import ModelError, did_you_mean
 from robust_eval.models import demo
 from robust_eval.models.answers import canonical_input
 from robust_eval.models.causal_details import details_of
-from robust_eval.models.causal_files import CausalFiles, gguf_files, hf_files
+from robust_eval.models.causal_files import CausalFiles, local_files
 from robust_eval.models.chat import chat_template
 from robust_eval.models.context import ModelContext
 from robust_eval.models.fitting import fitted
@@ -59,21 +58,8 @@ def load(spec_text: str, role: str, context: ModelContext) -> CausalModel:
         raise ModelError(f"batch size must be at least 1, not {context.batch_size}")
     placement = place(context.device, context.dtype)
     prompt = make_prompt(context)
-    licence = None
-    if provider == "gguf":
-        weights = gguf_files(Path(name).expanduser(), context.cache_dir)
-    elif provider == "demo":
-        weights = gguf_files(demo.demo_file(name, context.cache_dir), context.cache_dir)
-        licence = demo.demo(name).licence
-        if weights.sha256 != demo.demo(name).sha256:
-            raise ModelError(
-                f"'{weights.path}' is not the file that demo:{name} means; delete it, it is made "
-                "again from the package"
-            )
-    elif provider == "hf":
-        weights = hf_files(name, context.cache_dir, offline=context.offline)
-    else:
-        raise ModelError(f"'{spec_text}' names no local language model; use hf:, gguf: or demo:")
+    weights = local_files(spec_text, context.cache_dir, offline=context.offline)
+    licence = demo.demo(name).licence if provider == "demo" else None
     return CausalModel(spec_text, role, context, weights, prompt, placement, licence)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from robust_eval.errors import ModelError
+from robust_eval.models import demo
 from robust_eval.models.gguf_file import read_header
 from robust_eval.models.weights import (
     EncoderFiles,
@@ -33,6 +34,24 @@ class CausalFiles:
     embeddings: int  # of the parameters
     context_length: int | None
     revision: str | None = None
+
+
+def local_files(spec: str, cache_dir: Path, *, offline: bool) -> CausalFiles:
+    """What `hf:ID-OR-FOLDER`, `gguf:FILE` or `demo:NAME` means; raises ModelError for anything else."""
+    provider, _, name = spec.partition(":")
+    if provider == "gguf":
+        return gguf_files(Path(name).expanduser(), cache_dir)
+    if provider == "hf":
+        return hf_files(name, cache_dir, offline=offline)
+    if provider != "demo":
+        raise ModelError(f"'{spec}' names no local language model; use hf:, gguf: or demo:")
+    files = gguf_files(demo.demo_file(name, cache_dir), cache_dir)
+    if files.sha256 != demo.demo(name).sha256:
+        raise ModelError(
+            f"'{files.path}' is not the file that demo:{name} means; delete it, it is made "
+            "again from the package"
+        )
+    return files
 
 
 def gguf_files(path: Path, cache_dir: Path) -> CausalFiles:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from robust_eval.errors import ModelError
-from robust_eval.models import demo
-from robust_eval.models.causal_files import CausalFiles, gguf_files, hf_files
+from robust_eval.models.causal_files import CausalFiles, local_files
 from robust_eval.models.placement import place
 from robust_eval.models.tokens import Ids, Tokens, load_tokens
 
@@ -96,15 +95,9 @@ def language_model(spec: str, cache_dir: Path, *, offline: bool = False) -> Lang
         raise ModelError(
             f"perplexity needs a local language model, demo:gemma-3-270m, hf:ID-OR-FOLDER or gguf:FILE, not {spec!r}"
         )
-    return _opened(provider, name, cache_dir, offline)
+    return _opened(spec, cache_dir, offline)
 
 
 @lru_cache(maxsize=2)
-def _opened(provider: str, name: str, cache_dir: Path, offline: bool) -> LanguageModel:
-    if provider == "demo":
-        files = gguf_files(demo.demo_file(name, cache_dir), cache_dir)
-    elif provider == "gguf":
-        files = gguf_files(Path(name).expanduser(), cache_dir)
-    else:
-        files = hf_files(name, cache_dir, offline=offline)
-    return LanguageModel(files, cache_dir)
+def _opened(spec: str, cache_dir: Path, offline: bool) -> LanguageModel:
+    return LanguageModel(local_files(spec, cache_dir, offline=offline), cache_dir)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robust_eval.records import Prediction
+from robust_eval.stats.shares import log_softmax
 
 CONTENT_FREE = ("N/A", "[MASK]", "")  # Source: Zhao et al. (2021), arXiv:2102.09690, section 5
 
@@ -62,10 +63,3 @@ def mean_shares(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(
         math.log(math.fsum(map(math.exp, column)) / len(rows)) for column in zip(*rows, strict=True)
     )
-
-
-def log_softmax(values: Sequence[float]) -> tuple[float, ...]:
-    """Log of each value's share, stable for large negative values; same order."""
-    top = max(values)
-    total = top + math.log(math.fsum(math.exp(value - top) for value in values))
-    return tuple(value - total for value in values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robust_eval.records import AttackFigures, Estimate, RunRecord, SharedChange
+from robust_eval.records import AttackFigures, RunRecord, SharedChange
 from robust_eval.report import numbers as n
 from robust_eval.report.cautions import name
 from robust_eval.report.charts import BudgetCurve, budget_curves
@@ -209,9 +209,11 @@ def _row(series: int, shift: str, f: AttackFigures) -> AttackRow:
         figures=f,
         clean=n.percent(f.attacked / size),
         robust=n.percent(1.0 - f.wrong.value),
-        flipped="–" if f.flipped is None else _share(f.flipped),
-        unsuspected="" if f.flipped_unsuspected is None else _share(f.flipped_unsuspected),
-        wrong=_share(f.wrong),
+        flipped="–" if f.flipped is None else n.score_with_bounds(f.flipped),
+        unsuspected=""
+        if f.flipped_unsuspected is None
+        else n.score_with_bounds(f.flipped_unsuspected),
+        wrong=n.score_with_bounds(f.wrong),
         queries=queries,
         edits=edits,
         similarity="–" if f.similarity is None else n.number(f.similarity, 2),
@@ -227,13 +229,7 @@ def _control(f: AttackFigures) -> str:
     if f.control is None:
         return ""
     test = "" if f.control_p is None else f"; exact McNemar {n.p_is(f.control_p)}"
-    return (
-        f"{_share(f.control)} flipped by random changes with as many queries for each example{test}"
-    )
-
-
-def _share(estimate: Estimate) -> str:
-    return f"{n.percent(estimate.value)} ({n.bounds(estimate)})"
+    return f"{n.score_with_bounds(f.control)} flipped by random changes with as many queries for each example{test}"
 
 
 def _reduced(f: AttackFigures) -> str:

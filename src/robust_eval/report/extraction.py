@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robust_eval.records import CLEAN, Estimate, Extraction, Gap, RunRecord
+from robust_eval.records import CLEAN, Extraction, Gap, RunRecord
 from robust_eval.report import numbers as n
 from robust_eval.report.cautions import name, primary
 from robust_eval.report.text import markdown_code, markdown_table
@@ -50,13 +50,9 @@ def _reading(e: Extraction, gap: Gap, series: int) -> Reading:
         n.percent(e.strict / total),
         n.percent(e.lenient / total),
         n.percent(e.unread / total),
-        (_score(e.score), _score(lenient)),
+        (n.score_with_bounds(e.score), n.score_with_bounds(lenient)),
         None if e.drop is None else (n.with_bounds(e.drop), n.with_bounds(gap.drop)),
     )
-
-
-def _score(estimate: Estimate) -> str:
-    return f"{n.percent(estimate.value)} ({n.bounds(estimate)})"
 
 
 def readings_markdown(record: RunRecord) -> list[str]:

@@ -68,7 +68,7 @@ def people_markdown(record: RunRecord) -> Sequence[str]:
                 ALL if row.set_key is None else markdown_code(row.set_key, cell=True),
                 markdown_code(row.model, cell=True),
                 str(row.judged),
-                f"{n.percent(row.kept.value)} ({n.bounds(row.kept)})",
+                n.score_with_bounds(row.kept),
                 n.with_bounds(row.drop),
                 "–" if row.drop_kept is None else n.with_bounds(row.drop_kept),
             )

@@ -44,6 +44,11 @@ def with_bounds(estimate: Estimate, *, signed: bool = False) -> str:
     return f"{show(estimate.value)} ({bounds(estimate, signed=signed)})"
 
 
+def score_with_bounds(estimate: Estimate) -> str:
+    """`81.5% (75.5 to 86.3)`."""
+    return f"{percent(estimate.value)} ({bounds(estimate)})"
+
+
 def p_value(p: float | None) -> str:
     """`0.012`, `< 0.001`, or a dash where there is none."""
     if p is None:

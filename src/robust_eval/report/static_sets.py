@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robust_eval.records import Estimate, RunRecord
+from robust_eval.records import RunRecord
 from robust_eval.report import numbers as n
 from robust_eval.report.cautions import name
 from robust_eval.report.text import markdown_code, markdown_table
@@ -32,8 +32,10 @@ def static_sets(record: RunRecord) -> tuple[StaticRow, ...] | None:
                 at[f.model],
                 name(f.set_key),
                 name(f.model),
-                _share(f.wrong),
-                "–" if f.flipped is None else f"{_share(f.flipped)} of {n.count(f.flipped.n)}",
+                n.score_with_bounds(f.wrong),
+                "–"
+                if f.flipped is None
+                else f"{n.score_with_bounds(f.flipped)} of {n.count(f.flipped.n)}",
                 n.count(f.wrong.n),
             )
             for f in record.static
@@ -62,7 +64,3 @@ def static_markdown(record: RunRecord) -> Sequence[str]:
         numbers_from=2,
     )
     return [table, "Made before this run, against other models. Flips need originals among the test examples."]  # fmt: skip
-
-
-def _share(estimate: Estimate) -> str:
-    return f"{n.percent(estimate.value)} ({n.bounds(estimate)})"

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 from robust_eval.errors import StatisticsError
+from robust_eval.stats.shares import log_softmax
 
 LEAST, MOST = 0.05, 20.0  # temperatures; beyond, probabilities are 0 and 1, or all alike
 STEPS = 60  # halvings: the inverse temperature is known to 20 / 2**60
@@ -46,10 +47,7 @@ def temperature(rows: Sequence[Sequence[float]], targets: Sequence[int]) -> floa
 
 def scaled(row: Sequence[float], at: float) -> tuple[float, ...]:
     """The log-softmax of a row of scores over the temperature."""
-    divided = [value / at for value in row]
-    top = max(divided)
-    norm = top + math.log(math.fsum(math.exp(value - top) for value in divided))
-    return tuple(value - norm for value in divided)
+    return log_softmax([value / at for value in row])
 
 
 def mean_log_loss(

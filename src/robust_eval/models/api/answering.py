@@ -17,8 +17,9 @@ from robust_eval.models.generate import Continuation
 from robust_eval.models.prompt import Prompt
 from robust_eval.models.reading import read_answer
 from robust_eval.models.reasoning import elect
-from robust_eval.models.verdict import CONTENT_FREE, Verdict, log_softmax, mean_shares
+from robust_eval.models.verdict import CONTENT_FREE, Verdict, mean_shares
 from robust_eval.records import Example, Prediction, Status
+from robust_eval.stats.shares import log_softmax
 
 T = TypeVar("T")
 
