@@ -133,7 +133,17 @@ def attacks_markdown(record: RunRecord) -> Sequence[str]:
     if not rows:
         return []
     table = markdown_table(
-        ("Attack", "Clean", "Robust", "Success rate", "Errors over all", "Queries", "Suspects"),
+        (
+            "Attack",
+            "Clean",
+            "Robust",
+            "Success rate",
+            "Errors over all",
+            "Queries",
+            "Edits",
+            "Similarity",
+            "Suspects",
+        ),
         (
             (
                 markdown_code(row.key, cell=True),
@@ -142,6 +152,8 @@ def attacks_markdown(record: RunRecord) -> Sequence[str]:
                 row.flipped,
                 row.wrong,
                 row.queries,
+                row.edits,
+                row.similarity,
                 f"{row.figures.suspected} of {row.figures.succeeded}",
             )
             for row in rows[:MOST_ROWS]
@@ -151,7 +163,7 @@ def attacks_markdown(record: RunRecord) -> Sequence[str]:
     return [
         table,
         "Each model on what was built against it. Success rate: flips among examples right when clean. Queries: median and "
-        "95th percentile. Suspects: successes whose right label may have changed.",
+        "95th percentile. Edits and similarity: means over the successes. Suspects: successes whose right label may have changed.",
         *(f"{markdown_code(row.key)}: {row.reduced}." for row in rows[:MOST_ROWS] if row.reduced),
         *(f"{markdown_code(row.key)}: {row.control}." for row in rows[:MOST_ROWS] if row.control),
         *_budgets_markdown(rows),
