@@ -15,7 +15,7 @@ import pytest
 from robust_eval.errors import ModelError
 from robust_eval.models.causal_files import gguf_files
 from robust_eval.models.demo import DEMOS, demo_file
-from robust_eval.models.gguf_file import read_header, write_without_vocabulary
+from robust_eval.models.gguf_file import load_gguf, read_header, write_without_vocabulary
 from robust_eval.models.gguf_tokenizer import build_tokenizer, gguf_tokenizer, merges_of
 from robust_eval.models.tokens import Tokens, load_tokens
 
@@ -288,3 +288,22 @@ def test_writing_needs_no_seekable_target(small: Path) -> None:
     buffer = io.BytesIO()
     write_without_vocabulary(read_header(small), buffer)
     assert buffer.getvalue()[:4] == b"GGUF"
+
+
+@pytest.mark.model
+def test_weights_are_unpacked_whatever_kernels_are_installed(
+    gemma: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    torch = pytest.importorskip("torch")
+    if hasattr(pytest.importorskip("transformers"), "GgufConfig"):
+        kernel = "transformers.quantizers.quantizer_gguf.get_gguf_kernel"
+        monkeypatch.setattr(kernel, lambda *_: object())
+    model = load_gguf(gemma, torch.bfloat16, tmp_path)
+    assert {(type(p), p.dtype) for p in model.parameters()} == {
+        (torch.nn.Parameter, torch.bfloat16)
+    }
+    assert {type(m) for m in model.modules() if hasattr(m, "in_features")} == {torch.nn.Linear}
+    assert capfd.readouterr().err == ""

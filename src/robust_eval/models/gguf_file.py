@@ -239,10 +239,14 @@ def load_gguf(path: Path, dtype: torch.dtype, scratch: Path) -> PreTrainedModel:
             the file lacks: transformers would fill those with random numbers.
         InfrastructureError: no room for the copy.
     """
+    import transformers
     from transformers import AutoModelForCausalLM, modeling_gguf_pytorch_utils
     from transformers.utils import logging
 
     header = read_header(path)
+    # Releases that can compute on packed blocks do so where a kernel is installed: other numbers, and nothing to fine-tune.
+    packing = getattr(transformers, "GgufConfig", None)
+    unpacked = {} if packing is None else {"quantization_config": packing(dequantize=True)}
     logging.disable_progress_bar()
     silenced = modeling_gguf_pytorch_utils.tqdm  # obeys no setting, and would draw over our own bar
     modeling_gguf_pytorch_utils.tqdm = partial(silenced, disable=True)
@@ -252,7 +256,7 @@ def load_gguf(path: Path, dtype: torch.dtype, scratch: Path) -> PreTrainedModel:
             with (Path(folder) / "model.gguf").open("wb") as out:
                 write_without_vocabulary(header, out)
             model, report = AutoModelForCausalLM.from_pretrained(
-                folder, gguf_file="model.gguf", dtype=dtype, output_loading_info=True
+                folder, gguf_file="model.gguf", dtype=dtype, output_loading_info=True, **unpacked
             )
     except OSError as error:
         if error.errno is not None:
