@@ -67,3 +67,20 @@ def test_the_calibration_error_is_that_of_the_record(run_record):
     said = {m.model: m.error for m in view.models}
     assert said["bow"] == ("Expected calibration error: clean 0.040, at most 0.169 (word-drops@3).")
     assert said["demo:minilm"] == ""
+
+
+def test_risk_by_coverage_is_drawn_for_clean_and_the_mean_of_each_kind(run_record):
+    def row(key, *risk):
+        points = tuple(((i + 1) / len(risk), r) for i, r in enumerate(risk))
+        return Calibration("bow", key, 9, 0.8, 0.7, 0.1, 0.2, 0.2, 0.2, 0.5, 0.1, points)
+
+    noise = [s.key for s in run_record.sets if s.family == "noise"]
+    assert len(noise) >= 2
+    rows = (row("clean", 0.0, 0.1), *(row(key, 0.2, 0.2 + i / 10) for i, key in enumerate(noise)))
+    view = c.calibration(replace(run_record, analysis=Analysis(calibrations=rows)))
+    drawn = {m.model: m.risk for m in view.models}
+    assert drawn["demo:minilm"] == ""
+    assert "clean, the surest 100% answered: 10.0% of them wrong" in drawn["bow"]
+    mean = 20 + 5 * (len(noise) - 1)
+    assert f"noise, the surest 100% answered: {mean:.1f}% of them wrong" in drawn["bow"]
+    assert "domain, the surest" not in drawn["bow"]

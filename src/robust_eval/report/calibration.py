@@ -1,4 +1,4 @@
-"""Reliability diagrams from the answers' own probabilities: clean texts against each kind of shift."""
+"""Reliability and risk by coverage, from the answers' own probabilities: clean texts against each kind of shift."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from robust_eval.report.charts import (
     Bin,
     Legend,
     Reliability,
+    RiskCurve,
     legend_mark,
     reliability_diagram,
+    risk_curves,
 )
 
 BINS = 10  # of equal width, closed on the right, as the expected calibration error has them
@@ -39,6 +41,7 @@ class ModelCalibration:
     scaled: str = ""  # the diagram after scaling, as SVG
     scaled_columns: tuple[str, ...] = ()
     scaled_rows: tuple[BinRow, ...] = ()
+    risk: str = ""  # risk by coverage, as SVG; "" when the run has no such figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,39 @@ def calibration(record: RunRecord) -> CalibrationView | None:
                 scaled,
                 scaled_columns,
                 scaled_rows,
+                _risk(record, card.name, groups, at),
             )
         )
     if not models:
         return None
     legend = tuple(Legend(label, legend_mark(i, "c"), i % COLOURS) for i, label in enumerate(order))
     return CalibrationView(legend, tuple(models), tuple(without), _before_and_after(record))
+
+
+def _risk(record: RunRecord, model: str, groups: Mapping[str, Sequence[str]], at: int) -> str:
+    """The model's risk by coverage; under several sets of a kind, the mean over them at each coverage."""
+    by_set = {
+        c.set_key: c.risk
+        for c in (record.analysis.calibrations if record.analysis else ())
+        if c.model == model and c.risk
+    }
+    curves = []
+    for series, (label, keys) in enumerate(groups.items()):
+        if found := [by_set[key] for key in keys if key in by_set]:
+            tenths = zip(*found, strict=True)
+            points = tuple(
+                (tenth[0][0], math.fsum(risk for _, risk in tenth) / len(tenth)) for tenth in tenths
+            )
+            curves.append(RiskCurve(series, label, points))
+    if not curves:
+        return ""
+    return risk_curves(
+        curves,
+        ident=f"risk{at}",
+        title=f"Risk by coverage of {name(model)}",
+        description="Share of wrong answers when only the surest are given, by the share that is given, on clean texts and, "
+        "on average over its sets, under each kind of shift. The table of risk by coverage has the figures of every set.",
+    )
 
 
 def _scaled(

@@ -9,6 +9,7 @@ from robust_eval.report.charts.drawing import COLOURS, Chart, Legend, legend_mar
 from robust_eval.report.charts.forest import ForestRow, Mark, forest
 from robust_eval.report.charts.probit_line import Dot, probit_line
 from robust_eval.report.charts.reliability import Bin, Reliability, reliability_diagram
+from robust_eval.report.charts.risk import RiskCurve, risk_curves
 from robust_eval.report.charts.scatter import Spot, clean_against_shifted
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Part",
     "Point",
     "Reliability",
+    "RiskCurve",
     "Spot",
     "budget_curves",
     "clean_against_shifted",
@@ -35,6 +37,7 @@ __all__ = [
     "legend_mark",
     "probit_line",
     "reliability_diagram",
+    "risk_curves",
     "severity_curves",
     "shape",
     "stacked_bars",
