@@ -76,6 +76,13 @@ pages: $(MAIN)/.test ## Make the pages of perturbations in docs/ anew from the c
 	@$(MAIN)/bin/python -m robust_eval.perturb.gallery docs/perturbations.md
 	@$(MAIN)/bin/robust-eval gallery --out docs/perturbations.html --overwrite
 
+.PHONY: head-to-head
+head-to-head: $(MAIN)/.test ## Make the head-to-head example again: about 90 processor minutes, unless it is cached
+	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; cd "$$data" && \
+	"$(CURDIR)/$(MAIN)/bin/robust-eval" --preset head-to-head --model demo:gemma-3-270m --dataset demo:rotten-tomatoes \
+		--limit 50 --train-size 16,128,192 --mixed-precision on --layer-decay 1 --seed 0 --out head-to-head && \
+	cp head-to-head/* "$(CURDIR)/reports/examples/head-to-head/"
+
 .PHONY: test
 test: $(MAIN)/.test ## Run the tests, all but those for textattack (about 10 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(MAIN)/bin/python $(PYTEST) -m "not textattack" $(PYTEST_ARGS)

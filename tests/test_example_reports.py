@@ -16,8 +16,8 @@ FOLDERS = sorted(path.parent for path in EXAMPLES.glob("*/run.json"))
 LARGEST = 6_000_000  # bytes of all that lies there
 
 
-def test_there_are_two_with_their_records_and_they_are_small():
-    assert [folder.name for folder in FOLDERS] == ["demo", "reviews-file"]
+def test_there_are_three_with_their_records_and_they_are_small():
+    assert [folder.name for folder in FOLDERS] == ["demo", "head-to-head", "reviews-file"]
     assert sum(p.stat().st_size for p in EXAMPLES.rglob("*") if p.is_file()) < LARGEST
 
 
@@ -48,8 +48,11 @@ def test_the_page_holds_the_records_scores(folder):
 def test_the_page_about_them_gives_the_command_that_the_makefile_runs():
     page = (EXAMPLES / "README.md").read_text("utf-8")
     makefile = (EXAMPLES.parents[1] / "Makefile").read_text("utf-8")
-    (shown,) = re.findall(r"robust-eval --model bow(.*?)--out", page.replace("\\\n", ""), re.DOTALL)
-    (run,) = re.findall(
-        r'robust-eval" --model bow(.*?)--out', makefile.replace("\\\n", ""), re.DOTALL
-    )
-    assert shown.split() == run.split()
+    for first in ("--model bow", "--preset head-to-head"):
+        (shown,) = re.findall(
+            rf"robust-eval {first}(.*?)--out", page.replace("\\\n", ""), re.DOTALL
+        )
+        (run,) = re.findall(
+            rf'robust-eval" {first}(.*?)--out', makefile.replace("\\\n", ""), re.DOTALL
+        )
+        assert shown.split() == run.split()
