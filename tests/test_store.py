@@ -122,14 +122,20 @@ def test_records_are_compared_without_times_and_host(tmp_path: Path) -> None:
 
 def test_a_folder_is_resumed_only_with_the_same_settings(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    assert not store.open_run(run, {"seed": 0, "models": ("m",)}).complete
+    fresh = store.open_run(run, {"seed": 0, "models": ("m",)})
+    assert not fresh.complete
+    assert not list(run.iterdir())
+    fresh.begin()
     assert not store.open_run(run, {"seed": 0, "models": ["m"]}).complete
     with pytest.raises(OutputError, match="seed: 0 there, 1 here"):
         store.open_run(run, {"seed": 1, "models": ["m"]})
     store.save(run, record_of())
     assert store.open_run(run, {"seed": 0, "models": ["m"]}).complete
     (run / "mine.txt").write_text("kept")
-    assert not store.open_run(run, {"seed": 1, "models": ["m"]}, overwrite=True).complete
+    other = store.open_run(run, {"seed": 1, "models": ["m"]}, overwrite=True)
+    assert not other.complete
+    assert store.load(run) == record_of()  # still there: the other run has not begun
+    other.begin()
     assert sorted(p.name for p in run.iterdir()) == ["mine.txt", "run.json"]
 
 
@@ -190,7 +196,7 @@ def test_repeats_and_what_does_not_apply_come_back(tmp_path: Path) -> None:
         repeats={(model, CLEAN, 1): again},
         repeat_scores={(model, CLEAN, "accuracy", 1): (1.0, None)},
     )
-    store.open_run(tmp_path / "run", record.settings)
+    store.open_run(tmp_path / "run", record.settings).begin()
     store.save(tmp_path / "run", record)
     assert store.load(tmp_path / "run") == record
 
@@ -207,7 +213,7 @@ def test_a_run_of_a_version_without_repeats_still_loads(tmp_path: Path) -> None:
         },
     )
     path = tmp_path / "run"
-    store.open_run(path, record.settings)
+    store.open_run(path, record.settings).begin()
     store.save(path, record)
     table = pq.read_table(path / store.PREDICTIONS).drop_columns(["repeat", "strict", "agreement"])
     pq.write_table(table, path / store.PREDICTIONS)

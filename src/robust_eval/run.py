@@ -82,6 +82,7 @@ def evaluate(
             record = record if policy is None else gated(record, policy)
             store.save_gate(folder.path, record)
     else:
+        folder.begin()
         test = ready.splits.test
         examiner = Examiner(test, settings.validity, cache_dir, settings.device, progress)
         sets = examiner.examine(ready.sets)

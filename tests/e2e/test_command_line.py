@@ -92,6 +92,17 @@ def test_changed_data_under_the_same_name_is_noticed(
     expect(robust_eval(*QUICK), 2, "other data")
 
 
+def test_a_mistyped_model_takes_no_folder_and_overwrites_none(
+    robust_eval: Run, reviews: Path, tmp_path: Path
+) -> None:
+    mistyped = [part.replace("scripted:noisy", "scripted:nosiy") for part in QUICK]
+    assert mistyped != list(QUICK)
+    expect(robust_eval(*mistyped), 2, "did you mean 'noisy'")
+    assert robust_eval(*QUICK).returncode == 0
+    expect(robust_eval(*mistyped, "--overwrite"), 2, "did you mean 'noisy'")
+    assert robust_eval("verify", "run").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

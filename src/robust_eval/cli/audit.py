@@ -90,6 +90,7 @@ def merge(shards: tuple[str, ...], out: str, overwrite: bool) -> int:
 
     record = merged([store.load(Path(shard)) for shard in shards], shards)
     folder = store.open_run(Path(out), record.settings, overwrite=overwrite)
+    folder.begin()
     store.save(folder.path, record)
     render(folder.path, record)
     terminal.show_summary(record)

@@ -31,8 +31,25 @@ HOST_KEYS = ("host", "digests")
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
+    """A folder that a run may take; nothing in it changes before `begin`."""
+
     path: Path
     complete: bool  # a finished run of the same settings is there
+    settings: Mapping[str, Any]
+    overwrite: bool
+
+    def begin(self) -> None:
+        """Takes the folder: what is to be overwritten goes, and run.json says that a run was started."""
+        if self.overwrite:
+            for name in OURS:
+                with explained(self.path / name):
+                    (self.path / name).unlink(missing_ok=True)
+        started = {
+            "schema_version": SCHEMA_VERSION,
+            "state": "started",
+            "settings": dict(self.settings),
+        }
+        _write_json(self.path / RUN, started)
 
 
 def open_run(path: Path, settings: Mapping[str, Any], *, overwrite: bool = False) -> RunFolder:
@@ -48,10 +65,8 @@ def open_run(path: Path, settings: Mapping[str, Any], *, overwrite: bool = False
         path.mkdir(parents=True, exist_ok=True)
         names = {entry.name for entry in path.iterdir()}
     if overwrite:
-        for name in OURS:
-            with explained(path / name):
-                (path / name).unlink(missing_ok=True)
         names -= set(OURS)
+    complete = False
     if RUN in names:
         state = read_json(path / RUN)
         if state.get("settings") != settings:
@@ -60,15 +75,12 @@ def open_run(path: Path, settings: Mapping[str, Any], *, overwrite: bool = False
                 f"{path} holds a run with other settings ({changed}); give --overwrite or another --out"
             )
         remove_partial(path)
-        return RunFolder(path, complete=state.get("state") == "complete")
-    if names & set(OURS):
+        complete = state.get("state") == "complete"
+    elif names & set(OURS):
         raise OutputError(
             f"{path} has report files but no {RUN}; give --overwrite or another --out"
         )
-    _write_json(
-        path / RUN, {"schema_version": SCHEMA_VERSION, "state": "started", "settings": settings}
-    )
-    return RunFolder(path, complete=False)
+    return RunFolder(path, complete, settings, overwrite)
 
 
 def save(path: Path, record: RunRecord) -> None:
