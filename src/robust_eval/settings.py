@@ -67,7 +67,7 @@ class Settings:
     dtype: str = "auto"
     batch_size: int | None = None
     truncation: str = "head"  # which part of too long a text an encoder reads
-    layer_decay: float = 0.95  # of the learning rate, from each layer to the one below
+    layer_decay: float | None = None  # of the learning rate, from each layer to the one below
     class_weights: str = "auto"
     mixed_precision: str = "auto"
     gradient_checkpointing: str = "auto"
@@ -176,7 +176,7 @@ class Settings:
         rate = self.learning_rate
         if rate is not None and not (math.isfinite(rate) and 0 < rate < 1):
             raise UsageError(f"--learning-rate must be between 0 and 1, not {rate}")
-        if not 0 < self.layer_decay <= 1:
+        if self.layer_decay is not None and not 0 < self.layer_decay <= 1:
             raise UsageError(f"--layer-decay must be over 0 and at most 1, not {self.layer_decay}")
         self._check_drawing()
         for option, chosen, known in (

@@ -13,8 +13,8 @@ import pytest
 from robust_eval.errors import InfrastructureError, ModelError
 from robust_eval.models import load_model
 from robust_eval.models.context import ModelContext, TrainingSettings
-from robust_eval.models.encoder import TOKENS_PER_BATCH, batches
-from robust_eval.models.weights import demo_minilm, resolve_encoder, sha256_of
+from robust_eval.models.encoder import TOKENS_PER_BATCH, batches, rates_of
+from robust_eval.models.weights import EncoderFiles, demo_minilm, resolve_encoder, sha256_of
 from robust_eval.records import Example, Model, Prediction
 
 Context = Callable[..., ModelContext]
@@ -271,3 +271,25 @@ def test_what_the_embedded_roberta_has_read_is_known_whatever_its_case_and_file(
     assert mark(f"  {read[0].upper()} !") in marks
     assert mark(read[0] + " and more") not in marks
     assert not read_marks(Path("/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("config", "own", "expected"),
+    [
+        ({"hidden_size": 384}, False, (5e-5, 0.95)),
+        ({"hidden_size": 384}, True, (1e-4, 1.0)),
+        ({"hidden_size": 768}, False, (2e-5, 0.95)),
+        ({"dim": 768}, False, (2e-5, 0.95)),
+        ({"hidden_size": "wide"}, False, (5e-5, 0.95)),
+    ],
+)
+def test_an_encoder_learns_as_fast_as_its_kind_does_best_unless_told(
+    config: dict[str, object], own: bool, expected: tuple[float, float], tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+    rates = rates_of(EncoderFiles(tmp_path, "folder", own=own))
+    assert (rates.learning_rate, rates.layer_decay) == expected
+    auto = TrainingSettings().resolved("encoder", 100, rates)
+    assert (auto.learning_rate, auto.layer_decay) == expected
+    told = TrainingSettings(learning_rate=3e-3, layer_decay=0.8).resolved("encoder", 100, rates)
+    assert (told.learning_rate, told.layer_decay) == (3e-3, 0.8)

@@ -38,39 +38,48 @@ class PromptSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """How fast a base learns where nothing is said."""
+
+    learning_rate: float  # of the topmost layer
+    layer_decay: float  # a layer's learning rate, over that of the layer above it
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """How a baseline is fine-tuned. None is filled in by `resolved`, from method and size of the data."""
+    """How a baseline is fine-tuned. None is filled in by `resolved`, from method, base and size of the data."""
 
     epochs: int | None = None  # at most: early stopping may end before
-    learning_rate: float | None = None  # of the topmost layer
+    learning_rate: float | None = None
     batch_size: int | None = None
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     patience: int = 2  # evaluations on the held-out part without gain before stopping
-    layer_decay: float = 0.95  # a layer's learning rate, over that of the layer above it
+    layer_decay: float | None = None
     class_weights: str = "auto"  # "auto": when the classes are unequal; "on"; "off"
     mixed_precision: str = "auto"  # "auto": bfloat16 on a GPU that has it; "on"; "off"
     gradient_checkpointing: str = "auto"  # "auto": when memory runs out; "on"; "off"
 
-    def resolved(self, method: str, examples: int) -> TrainingSettings:
-        """The same with every None filled in for this method and number of training examples.
+    def resolved(self, method: str, examples: int, rates: Rates | None = None) -> TrainingSettings:
+        """The same with every None filled in for this method, number of training examples and base's own rates.
 
         Few examples get small batches and more epochs: about 150 updates, as too few are what makes
         fine-tuning on small data fail (Mosbach et al. 2021, arXiv:2006.04884); never over 20 epochs.
         """
+        rates = rates or RATES[method]
         batch = self.batch_size or (8 if examples < 256 else 16 if examples < 1024 else 32)
         updates = -(-FEWEST_UPDATES * batch // max(1, examples))
         return replace(
             self,
             batch_size=batch,
             epochs=self.epochs or max(3, min(20, updates)),
-            learning_rate=self.learning_rate or LEARNING_RATES[method],
-            layer_decay=1.0 if method == "lora" else self.layer_decay,
+            learning_rate=self.learning_rate or rates.learning_rate,
+            layer_decay=1.0 if method == "lora" else self.layer_decay or rates.layer_decay,
         )
 
 
 FEWEST_UPDATES = 150
-LEARNING_RATES = {"encoder": 5e-5, "full": 2e-5, "lora": 2e-4}
+RATES = {"encoder": Rates(5e-5, 0.95), "full": Rates(2e-5, 0.95), "lora": Rates(2e-4, 1.0)}
 
 
 @dataclass(frozen=True, slots=True)

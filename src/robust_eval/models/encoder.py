@@ -12,7 +12,7 @@ from typing import Any, Final
 from robust_eval.errors import InfrastructureError
 from robust_eval.models import finetune
 from robust_eval.models.classifier import Classifier
-from robust_eval.models.context import ModelContext
+from robust_eval.models.context import RATES, ModelContext, Rates
 from robust_eval.models.learners import ClassifierLearner, Learner
 from robust_eval.models.placement import place
 from robust_eval.models.read_before import mark, read_marks
@@ -25,6 +25,7 @@ from robust_eval.rng import hexdigest
 CHARACTERS_PER_TOKEN: Final = 4  # for planning only: the plan must not need a tokenizer
 TOKENS_PER_BATCH: Final = 4096  # padded; with 384-wide states about 100 MB of activations
 EXAMPLES_PER_BATCH: Final = 64
+WIDE: Final = 768  # width of BERT-base and RoBERTa-base
 
 
 def load(spec: str, role: Role, context: ModelContext) -> EncoderModel:
@@ -38,6 +39,20 @@ def load(spec: str, role: Role, context: ModelContext) -> EncoderModel:
         else resolve_encoder(parsed.name, offline=context.offline)
     )
     return EncoderModel(spec, role, files, context)
+
+
+def rates_of(files: EncoderFiles) -> Rates:
+    """How fast this encoder learns unless it is said.
+
+    Width 768 and more: within what RoBERTa was fine-tuned with on GLUE, 1e-5 to 3e-5 (Liu et al. 2019, arXiv:1907.11692),
+    and the rate of Mosbach et al. (2021), arXiv:2006.04884, at which neither it nor BERT fails. Small ones learn too
+    little at that. The encoder made here has new embeddings, which have most to learn
+    (`benchmarks/finetune_defaults.py`).
+    """
+    if files.own:
+        return Rates(1e-4, 1.0)
+    width = files.config.get("hidden_size", files.config.get("dim"))  # "dim": DistilBERT
+    return Rates(2e-5, 0.95) if isinstance(width, int) and width >= WIDE else RATES["encoder"]
 
 
 class EncoderModel:
@@ -55,6 +70,7 @@ class EncoderModel:
             context,
             self._placement.device,
             partial(_learner, files.folder),
+            rates=rates_of(files),
         )
         self._trained: Classifier | SpanReader | None = None
         self._spec = spec

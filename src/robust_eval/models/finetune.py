@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from robust_eval.errors import ModelError
 from robust_eval.models import checkpoints
-from robust_eval.models.context import ModelContext, TrainingSettings
+from robust_eval.models.context import ModelContext, Rates, TrainingSettings
 from robust_eval.records import Example, Progress, TaskKind
 from robust_eval.rng import digest, hexdigest
 
@@ -96,9 +96,13 @@ def plan(
     device: str,
     learn: Learn,
     *also: str,
+    rates: Rates | None = None,
 ) -> Plan:
-    """What will be trained; nothing heavy is imported or read twice. `also` is what else decides it."""
-    settings = context.training.resolved(method, len(context.train))
+    """What will be trained; nothing heavy is imported or read twice. `also` is what else decides it.
+
+    `rates` are the base's own, where the settings leave them open; without them, the method's.
+    """
+    settings = context.training.resolved(method, len(context.train), rates)
     kind = device.partition(":")[0]  # which of several GPUs does not matter
     parts = [f"procedure {PROCEDURE}", method, base_fingerprint, *also]
     parts += [

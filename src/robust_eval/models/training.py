@@ -89,6 +89,7 @@ def train(
     assert settings.epochs is not None
     assert settings.batch_size is not None
     assert settings.learning_rate is not None
+    assert settings.layer_decay is not None
     network, lengths = learner.network, learner.lengths
     steps = settings.epochs * math.ceil(len(lengths) / settings.batch_size)
     optimiser = torch.optim.AdamW(
