@@ -251,6 +251,29 @@ def test_the_terminal_says_how_far_each_model_is_off_the_line_or_why_there_is_no
             assert "no panel file" in capsys.readouterr().err
 
 
+def test_merged_shards_stand_against_the_panel_as_the_whole_run_does(
+    data: Path, panel: Panel, tmp_path: Path
+) -> None:
+    path = data / "shared.json"
+    write_panel(path, panel)
+    shifts = {"one": ("ood:other",), "two": ("keyboard-typos@3",)}
+    for name, chosen in (*shifts.items(), ("whole", sum(shifts.values(), ()))):
+        command = [
+            "--model", "scripted:noisy?accuracy=0.8", "--baseline", "bow", "--dataset", str(data / "reviews.csv"),
+            "--ood", f"other={data / 'other.csv'}", "--limit", "100", "--train-size", "64", "--validity", "off",
+            "--cache-dir", str(data / "cache"), "--panel", str(path), "--out", str(tmp_path / name),
+        ]  # fmt: skip
+        for shift in chosen:
+            command += ["--shift", shift]
+        assert run_command(command) == 0
+    parts = [str(tmp_path / name) for name in shifts]
+    assert run_command(["merge", *parts, "--out", str(tmp_path / "both")]) == 0
+    whole, both = (store.load(tmp_path / name) for name in ("whole", "both"))
+    assert len(whole.lines) == 2
+    assert both.lines == whole.lines
+    assert verify(tmp_path / "both").holds
+
+
 def test_finished_runs_give_members_without_training(
     data: Path, panel: Panel, evaluation: robust_eval.Evaluation, capsys: pytest.CaptureFixture[str]
 ) -> None:

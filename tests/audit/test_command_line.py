@@ -69,6 +69,24 @@ def test_a_shard_for_each_shift_merges_into_the_run_that_was_never_split(
         assert not (tmp_path / "no").exists()
 
 
+def test_a_shard_with_an_attack_merges_into_the_run_that_was_never_split(
+    command: Command, tmp_path: Path
+) -> None:
+    run = ("--model", "scripted:length", "--baseline", "bow", *COMMON)
+    run += ("--attack-model", "bow", "--attack-limit", "20", "--attack-budget", "30")
+    noise, attack = ("--shift", "keyboard-typos@3"), ("--shift", "random-attack")
+    for name, shifts in (("one", noise), ("two", attack), ("whole", (*noise, *attack))):
+        assert command(*run, *shifts, "--out", name)[0] == 0
+    code, _, err = command("merge", "one", "two", "--out", "both")
+    assert code == 0, err
+    whole, both = (store.load(tmp_path / name) for name in ("whole", "both"))
+    assert whole.attacks
+    for part in ("attacks", "gaps", "comparisons", "analysis", "scores", "predictions"):
+        assert getattr(both, part) == getattr(whole, part), part
+    for path in ("both", "both/report.html"):
+        assert command("verify", path)[0] == 0
+
+
 def test_diff_names_what_got_worse_writes_its_page_and_exits_1(
     command: Command, tmp_path: Path
 ) -> None:
