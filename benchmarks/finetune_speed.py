@@ -47,7 +47,9 @@ CLIP = 1.0
 
 def ours(context: ModelContext, base: Path, batch: int, epochs: int, scratch: Path) -> float:
     """Seconds of the package's own training, model and tokens ready."""
-    settings = TrainingSettings(epochs=epochs, learning_rate=RATE, batch_size=batch)
+    settings = TrainingSettings(
+        epochs=epochs, learning_rate=RATE, layer_decay=0.95, batch_size=batch
+    )
     with seeded(0):
         learner = ClassifierLearner(Classifier.fresh(base, "cpu", context.labels), context, None)
         start = time.process_time()
