@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from robust_eval.errors import InfrastructureError, ModelError
 from robust_eval.models import load_model
 from robust_eval.models.context import ModelContext, TrainingSettings
-from robust_eval.models.encoder import TOKENS_PER_BATCH, batches, rates_of
+from robust_eval.models.encoder import TOKENS_PER_BATCH, alike, batches, rates_of
 from robust_eval.models.weights import EncoderFiles, demo_minilm, resolve_encoder, sha256_of
 from robust_eval.records import Example, Model, Prediction
 
@@ -293,3 +295,26 @@ def test_an_encoder_learns_as_fast_as_its_kind_does_best_unless_told(
     assert (auto.learning_rate, auto.layer_decay) == expected
     told = TrainingSettings(learning_rate=3e-3, layer_decay=0.8).resolved("encoder", 100, rates)
     assert (told.learning_rate, told.layer_decay) == (3e-3, 0.8)
+
+
+@given(st.lists(st.integers(1, 512), max_size=80))
+def test_groups_of_like_length_hold_every_text_once_and_little_padding(lengths: list[int]) -> None:
+    groups = alike(lengths)
+    assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
+    for group in groups:
+        assert [lengths[i] for i in group] == sorted(lengths[i] for i in group)
+        for i in group[8:]:
+            assert lengths[i] <= 1.15 * lengths[group[0]] + 1
+    assert all(len(group) >= 8 for group in groups[:-1])
+
+
+def test_answers_do_not_depend_on_the_texts_beside_them(
+    tiny_encoder: Path, review_context: Context
+) -> None:
+    model = load_model(f"ft:{tiny_encoder}", "baseline", review_context(training=QUICK))
+    texts = tuple(review("good film " * (1 + i % 20), f"r{i}") for i in range(60))
+    together = answers(model, texts)
+    for example, given_together in zip(texts[:20], together, strict=False):
+        (alone,) = answers(model, (example,))
+        assert alone.label == given_together.label
+        assert alone.scores == pytest.approx(given_together.scores, abs=1e-5)
