@@ -158,3 +158,14 @@ def test_hostile_names_are_shown_harmlessly(study, poison):
     page = render_html(poison(study, "<script>\u202eevil"))
     assert "<script>\u202e" not in page
     assert "<script>⟨" not in page
+
+
+def test_what_was_given_for_fine_tuning_is_said(study):
+    def said(**given):
+        view = budgets.budgets_view(replace(study, settings={**study.settings, **given}))
+        return [line for line in view.conditions if "by hand" in line]
+
+    assert said() == said(layer_decay=0.95, mixed_precision="auto") == []
+    assert said(layer_decay=1.0, mixed_precision="on") == [
+        "Given by hand for fine-tuning: layer decay 1 and mixed precision on."
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from robust_eval.records import CLEAN, Estimate, Gap, ModelCard, RunRecord
 from robust_eval.report import numbers as n
@@ -191,4 +192,15 @@ def _conditions(record: RunRecord, cards: Sequence[ModelCard]) -> list[str]:
             "Learning rate, epochs and batch size are the program's defaults by method and number of "
             "examples; nothing was searched, for the prompt neither."
         )
+    if tuned and (given := _given(record.settings)):
+        found.append(f"Given by hand for fine-tuning: {n.listed(given)}.")
     return found
+
+
+def _given(settings: Mapping[str, Any]) -> list[str]:
+    """What of fine-tuning was chosen by the options, beside rate, epochs and batch size; 0.95 was the default once."""
+    decay, precision = settings.get("layer_decay"), settings.get("mixed_precision")
+    return [
+        *([f"layer decay {decay:g}"] if isinstance(decay, float) and decay != 0.95 else []),
+        *([f"mixed precision {precision}"] if precision in ("on", "off") else []),
+    ]
