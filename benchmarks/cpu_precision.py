@@ -16,13 +16,10 @@ import warnings
 from importlib.metadata import version
 from pathlib import Path
 
-import platformdirs
-
-from lm_eval_ratio import DEMO, HERE, LABELS, Side, best, ours, reviews
+from lm_eval_ratio import DEMO, HERE, LABELS, Side, best, ours, prompted, reviews
 from robust_eval.models import causal
-from robust_eval.models.context import ModelContext, PromptSettings
+from robust_eval.models.context import PromptSettings
 from robust_eval.models.prefix import PROBE_TOLERANCE
-from robust_eval.records import TASKS, TaskKind
 from robust_eval.stats.paired import mcnemar
 
 RESULT = HERE.parent / "docs" / "benchmarks" / "cpu_precision.md"
@@ -48,24 +45,10 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     examples, pool = reviews(options.examples, 400, options.seed)
-    cache_dir = Path(
-        os.environ.get("ROBUST_EVAL_CACHE", platformdirs.user_cache_dir("robust-eval"))
-    )
+    settings = PromptSettings(shots=options.shots)
 
     def measured(dtype: str, *, int8: bool = False) -> Side:
-        context = ModelContext(
-            task=TASKS[TaskKind.CLASSIFICATION],
-            labels=LABELS,
-            train=(),
-            dev=(),
-            demonstrations=pool,
-            seed=options.seed,
-            cache_dir=cache_dir,
-            prompt=PromptSettings(shots=options.shots),
-            device="cpu",
-            dtype=dtype,
-        )
-        model = causal.load(options.model, "model", context)
+        model = prompted(options.model, settings, pool, seed=options.seed, dtype=dtype)
         ours(model, examples[:8])  # loads and warms up
         if int8:
             quantised(model)

@@ -30,8 +30,6 @@ from robust_eval.models.predict import Request, predict
 from robust_eval.records import CLEAN, silent
 from robust_eval.rng import shuffled, stream
 
-RESULT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "finetune_defaults.md"
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])

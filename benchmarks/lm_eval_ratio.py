@@ -27,9 +27,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from robust_eval.models import causal
+from robust_eval.models.cache import cache_folder
 from robust_eval.models.context import ModelContext, PromptSettings
 from robust_eval.records import TASKS, Example, TaskKind
 from robust_eval.rng import shuffled, stream
@@ -74,6 +73,30 @@ def reviews(count: int, pool: int, seed: int) -> tuple[list[Example], tuple[Exam
     drawn = shuffled(stream(seed, "lm-eval-ratio"), examples)
     long = [example for example in drawn[count:] if len(example.inputs["text"]) >= LONG]
     return drawn[:count], tuple(long[:pool])
+
+
+def prompted(
+    spec: str,
+    settings: PromptSettings,
+    pool: tuple[Example, ...] = (),
+    *,
+    seed: int = 0,
+    dtype: str = "auto",
+) -> causal.CausalModel:
+    """A local model that judges reviews on the CPU; its weights are read at the first question."""
+    context = ModelContext(
+        task=TASKS[TaskKind.CLASSIFICATION],
+        labels=LABELS,
+        train=(),
+        dev=(),
+        demonstrations=pool,
+        seed=seed,
+        cache_dir=cache_folder(),
+        prompt=settings,
+        device="cpu",
+        dtype=dtype,
+    )
+    return causal.load(spec, "model", context)
 
 
 def ours(model: causal.CausalModel, examples: Sequence[Example]) -> Side:
@@ -188,20 +211,8 @@ def main() -> None:
     python = options.lm_eval_python or environment()
 
     examples, pool = reviews(options.examples, 400, options.seed)
-    context = ModelContext(
-        task=TASKS[TaskKind.CLASSIFICATION],
-        labels=LABELS,
-        train=(),
-        dev=(),
-        demonstrations=pool,
-        seed=options.seed,
-        cache_dir=Path(
-            os.environ.get("ROBUST_EVAL_CACHE", platformdirs.user_cache_dir("robust-eval"))
-        ),
-        prompt=PromptSettings(shots=options.shots, chat="off"),  # both sides read one text
-        device="cpu",
-    )
-    model = causal.load(options.model, "model", context)
+    settings = PromptSettings(shots=options.shots, chat="off")  # both sides read one text
+    model = prompted(options.model, settings, pool, seed=options.seed)
     ours(model, examples[:8])  # loads and warms up
     shared = len(model.tokens.encode([model.prompt.render({"text": ""})])[0])
     print(f"prompt without the review: {shared} tokens", flush=True)

@@ -16,23 +16,16 @@ import time
 import urllib.request
 from pathlib import Path
 
-from lm_eval_ratio import LABELS, export
-from robust_eval.models import causal
-from robust_eval.models.cache import cache_folder
-from robust_eval.models.context import ModelContext, PromptSettings
+from lm_eval_ratio import export, prompted
+from robust_eval.models.context import PromptSettings
 from robust_eval.models.gguf_file import read_header
-from robust_eval.records import TASKS, TaskKind
 
 PATIENCE = 180  # seconds until the server must be up
 
 
 def unpacked(spec: str, folder: Path) -> None:
     """The weights and tokenizer of a demo model, and its chat template, as a folder for transformers."""
-    context = ModelContext(
-        task=TASKS[TaskKind.CLASSIFICATION], labels=LABELS, train=(), dev=(), demonstrations=(), seed=0,
-        cache_dir=cache_folder(None), prompt=PromptSettings(shots=0), device="cpu",
-    )  # fmt: skip
-    model = causal.load(spec, "model", context)
+    model = prompted(spec, PromptSettings(shots=0))
     export(model, folder)
     template = read_header(model.weights.path).values.get("tokenizer.chat_template")
     if isinstance(template, str):

@@ -20,11 +20,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from lm_eval_ratio import DEMO, HERE, PEER, environment, export
 from robust_eval.data import load
 from robust_eval.models import causal
+from robust_eval.models.cache import cache_folder
 from robust_eval.models.context import ModelContext, PromptSettings
 from robust_eval.models.decoding import Decoding, continue_rows
 from robust_eval.models.label_scores import common_prefix
@@ -104,9 +103,7 @@ def main() -> None:
         dev=(),
         demonstrations=pool,
         seed=0,
-        cache_dir=Path(
-            os.environ.get("ROBUST_EVAL_CACHE", platformdirs.user_cache_dir("robust-eval"))
-        ),
+        cache_dir=cache_folder(),
         prompt=PromptSettings(shots=options.shots, prompting="cot", chat="off"),
         device="cpu",
     )
